@@ -1,0 +1,111 @@
+"""Settings: the only reader of the environment. Every variable starts with RAG_, but for HF_TOKEN."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rag.errors import SettingError
+
+PREFIX = "RAG_"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with its default. Frozen: a flag overrides with `override(settings, name=value)`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    library: Path = Field(Path("library"), description="Folder of the library: its manifest, vector index and uploads")
+    collection: str = Field(
+        "default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="Collection to add to and to ask"
+    )
+    cache: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path("footnote"), description="Folder of the model weights"
+    )
+    offline: bool = Field(False, description="Never touch the network; use only weights that are already there")
+    hf_token: SecretStr | None = Field(
+        None, validation_alias="HF_TOKEN", description="Hugging Face token, for Llama-2's gated weights"
+    )
+
+    embedding_model: str = Field(
+        "all-mpnet-base-v2", description="Embedding model: a name of `python -m rag models`, or a folder"
+    )
+    chunk_size: int = Field(1000, ge=100, le=8000, description="Characters a chunk may hold at most")
+    chunk_overlap: int = Field(150, ge=0, description="Characters that neighbouring chunks share at most")
+    max_file_mb: int = Field(100, ge=1, description="Larger files are refused (MiB)")
+
+    top_k: int = Field(5, ge=1, le=50, description="Chunks shown to the model at most")
+    source_tokens: int = Field(1400, ge=100, description="Tokens of sources in a prompt at most")
+
+    llm_backend: Literal["auto", "transformers", "gguf", "openai"] = Field(
+        "auto", description="auto: the server of RAG_LLM_BASE_URL, else a CUDA GPU in 4 bits, else a GGUF on the CPU"
+    )
+    llm_model: str | None = Field(
+        None, description="Model of the backend: a name of `python -m rag models`, a repository, a file or a folder"
+    )
+    llm_base_url: str | None = Field(
+        None, pattern=r"^https?://", description="OpenAI-compatible server, like http://localhost:8000/v1"
+    )
+    llm_api_key: SecretStr | None = Field(None, description="Key for that server")
+    llm_context_tokens: int = Field(4096, ge=512, description="Tokens of prompt and answer together at most")
+    max_answer_tokens: int = Field(400, ge=16, description="Tokens an answer may have at most")
+    temperature: float = Field(0.0, ge=0, le=2, description="0 always takes the likeliest token")
+
+    host: str | None = Field(None, description="Address the page is served on; Gradio's choice (127.0.0.1) if not set")
+    port: int = Field(7860, ge=1, le=65535, description="Port the page is served on")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Settings:
+        if self.chunk_overlap * 2 > self.chunk_size:
+            raise ValueError(f"RAG_CHUNK_OVERLAP={self.chunk_overlap} must be at most half of RAG_CHUNK_SIZE")
+        if self.max_answer_tokens * 2 > self.llm_context_tokens:
+            raise ValueError(f"RAG_MAX_ANSWER_TOKENS={self.max_answer_tokens} must fit twice in RAG_LLM_CONTEXT_TOKENS")
+        return self
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field of Settings."""
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else PREFIX + field.upper()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment; `overrides` (flags) that are not None win.
+
+    Raises SettingError naming the variable, its value and what was expected.
+    """
+    _refuse_unknown()
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingError("; ".join(_explain(detail, given) for detail in error.errors())) from None
+
+
+def _refuse_unknown() -> None:
+    """A misspelt variable would be ignored in silence, so it is refused instead."""
+    known = [variable(field) for field in Settings.model_fields]
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            raise SettingError(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _explain(detail: Any, flags: dict[str, Any]) -> str:
+    location = detail["loc"][0] if detail["loc"] else None
+    if location is None:  # the whole model: the message names its variables itself
+        return str(detail["msg"]).removeprefix("Value error, ")
+    name = f"--{str(location).replace('_', '-')}" if location in flags else variable(_field(str(location)))
+    return f"{name}={detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _field(location: str) -> str:
+    """pydantic reports a field by its alias where it has one."""
+    lowered = location.lower().removeprefix(PREFIX.lower())
+    return lowered if lowered in Settings.model_fields else location.lower()

@@ -1,0 +1,183 @@
+"""The records that pass between the floors: frozen, slotted, plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+FileState = Literal["added", "changed", "unchanged", "removed", "failed"]
+DocumentState = Literal["ready", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A retrieved chunk under the number the answer cites it by.
+
+    `start` and `end` are character offsets in the document's extracted text, `page` counts from 1 (None where the
+    format has no pages) and `page_label` is what the document itself prints on that page ("xii").
+    """
+
+    number: int
+    source: str
+    page: int | None
+    start: int
+    end: int
+    score: float
+    text: str
+    page_label: str | None
+    document_id: int
+
+    @classmethod
+    def from_chunk(cls, number: int, chunk: Document) -> Citation:
+        """Read the metadata that splitter.py and manifest.py wrote. The only reader of chunk metadata."""
+        meta = chunk.metadata
+        return cls(
+            number=number,
+            source=meta["source"],
+            page=meta["page"],
+            start=meta["start"],
+            end=meta["end"],
+            score=meta["score"],
+            text=chunk.page_content,
+            page_label=meta["page_label"],
+            document_id=meta["document_id"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """What an answer cost. Seconds, tokens of the answering model, and MiB of resident memory at the peak."""
+
+    retrieve_s: float
+    first_token_s: float
+    total_s: float
+    prompt_tokens: int
+    answer_tokens: int
+    tokens_per_s: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The chunks the model is about to read, numbered; comes before the first token."""
+
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the answer as the model writes it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer without its markers, and the numbers of the sources that hold it.
+
+    `text` keeps the white space that follows the sentence, so that joining the sentences gives the answer back.
+    An empty `citations` marks a sentence that no source supports.
+    """
+
+    text: str
+    citations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The finished answer.
+
+    `text` carries [n] markers that were checked against the sources; `citations` are the sources it cites, in order of
+    number; `sources` are all that the model was given. A refused answer cites nothing and keeps the nearest passages
+    in `sources`.
+    """
+
+    question: str
+    text: str
+    refused: bool
+    sentences: tuple[Sentence, ...]
+    citations: tuple[Citation, ...]
+    sources: tuple[Citation, ...]
+    timings: Timings
+    model: str
+
+
+AnswerEvent = Sources | Token | Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier question of a conversation and the answer it got."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long piece of work is. `done` and `total` count `unit`s ("B", "chunks", "files"); total 0: unknown."""
+
+    what: str
+    done: int
+    total: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What became of one file in an ingest run. `reason` is set when it failed."""
+
+    source: str
+    path: str
+    state: FileState
+    reason: str | None
+    pages: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """The outcome of an ingest run. `embedded` counts the chunks that went through the embedding model."""
+
+    files: tuple[FileReport, ...]
+    embedded: int
+    seconds: float
+
+    def count(self, state: FileState) -> int:
+        """How many files ended in this state."""
+        return sum(file.state == state for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """One document of the library as a list shows it. `size` in bytes, `updated` an ISO 8601 time in UTC."""
+
+    id: int
+    collection: str
+    source: str
+    path: str
+    state: DocumentState
+    reason: str | None
+    pages: int
+    chunks: int
+    size: int
+    updated: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A citation in its surroundings: the document's text before it, the cited text, and the text after it.
+
+    `page` and `page_label` are the citation's; `pages` is how many the document has (0: a format without pages).
+    """
+
+    source: str
+    page: int | None
+    page_label: str | None
+    pages: int
+    before: str
+    text: str
+    after: str

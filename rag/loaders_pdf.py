@@ -1,0 +1,160 @@
+"""PDF: text from pdfium, page labels and a second reading from pypdf."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import threading
+from collections.abc import Sequence
+
+import pypdf
+import pypdfium2
+import pypdfium2.raw as pdfium
+from langchain_core.documents import Document
+from pypdf.errors import DependencyError, PyPdfError
+
+from rag.errors import DocumentError
+
+logger = logging.getLogger(__name__)
+logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it then repairs
+
+_PDFIUM = threading.Lock()  # pdfium is not thread-safe, not even across documents
+
+# What pypdf lets out on a damaged file, besides its own errors.
+_PYPDF_ERRORS = (
+    PyPdfError,
+    DependencyError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+# pdfium writes \x02 in place of a hyphen at a line's end and the line end after it.
+_BROKEN_WORD = re.compile(r"(\w*)[\x02\ufffe](\w*)")
+_WORD = re.compile(r"\w+(?:-\w+)*")
+
+
+def load_pdf(data: bytes) -> list[Document]:
+    """One Document per page. Raises DocumentError if it is locked, damaged, or holds no text."""
+    texts, drawn = _read_with_pdfium(data)
+    reader = _open_with_pypdf(data)
+    if texts is None:
+        if reader is None:
+            raise DocumentError("it is damaged, or not a PDF at all")
+        texts = [""] * _count_pages(reader)
+    if not texts:
+        raise DocumentError("it is a PDF without pages")
+    if reader is not None:
+        texts = [text if text.strip() else _second_reading(reader, index) for index, text in enumerate(texts)]
+    if not any(text.strip() for text in texts):
+        raise DocumentError("it holds pictures only, no text" if drawn else "there is no text in it")
+    labels = _page_labels(reader, len(texts))
+    return [
+        Document(page_content=text, metadata={"page": number, "page_label": label})
+        for number, (text, label) in enumerate(zip(join_broken_words(texts), labels, strict=True), start=1)
+    ]
+
+
+def join_broken_words(texts: Sequence[str]) -> list[str]:
+    """Put each hyphen that pdfium took out at a line's end back, or leave it out where it only broke a word.
+
+    The rest of the document decides: the whole word stands elsewhere in it, or the hyphenated one does, or each half
+    is a word of its own. A marker becomes "-" or nothing; nothing else changes.
+    """
+    if not any("\x02" in text or "\ufffe" in text for text in texts):
+        return list(texts)
+    words = {word.lower() for text in texts for word in _WORD.findall(_BROKEN_WORD.sub(" ", text))}
+    words |= {part for word in words for part in word.split("-")}
+
+    def join(match: re.Match[str]) -> str:
+        left, right = match[1].lower(), match[2].lower()
+        if not left or not right or f"{left}-{right}" in words or match[2][:1].isupper() or match[1][-2:].isupper():
+            return f"{match[1]}-{match[2]}"
+        compound = left + right not in words and left in words and right in words
+        return f"{match[1]}{'-' if compound else ''}{match[2]}"
+
+    return [_BROKEN_WORD.sub(join, text) for text in texts]
+
+
+def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, bool]:
+    """The text of each page (None if pdfium cannot open the file), and whether anything is drawn on any page."""
+    with _PDFIUM:
+        try:
+            document = pypdfium2.PdfDocument(data)
+        except pypdfium2.PdfiumError as error:
+            if error.err_code == pdfium.FPDF_ERR_PASSWORD:
+                raise DocumentError("it needs a password; save a copy without one") from None
+            if error.err_code == pdfium.FPDF_ERR_SECURITY:
+                raise DocumentError("it is locked in a way that cannot be read") from None
+            return None, False
+        try:
+            pages = [_page_with_pdfium(document, index) for index in range(len(document))]
+        finally:
+            document.close()  # here, not when garbage is collected: that may be in a thread without the lock
+    return [text for text, _ in pages], any(drawn for _, drawn in pages)
+
+
+def _page_with_pdfium(document: pypdfium2.PdfDocument, index: int) -> tuple[str, bool]:
+    try:
+        page = document[index]
+    except pypdfium2.PdfiumError:
+        logger.info("pdfium cannot open page %d", index + 1)
+        return "", False
+    try:
+        textpage = page.get_textpage()
+        # Character by character, since each of these has one box on the page; the calls for whole ranges drop and
+        # insert characters. They are UTF-16 units: a surrogate pair is two of them.
+        units = "".join(chr(pdfium.FPDFText_GetUnicode(textpage, n)) for n in range(textpage.count_chars()))
+        textpage.close()
+        return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore"), (
+            pdfium.FPDFPage_CountObjects(page) > 0
+        )
+    except pypdfium2.PdfiumError:
+        logger.info("pdfium finds no text page on page %d", index + 1)
+        return "", True
+    finally:
+        page.close()
+
+
+def _open_with_pypdf(data: bytes) -> pypdf.PdfReader | None:
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(data))
+        if reader.is_encrypted:
+            reader.decrypt("")
+        return reader
+    except _PYPDF_ERRORS as error:
+        logger.info("pypdf cannot open the file: %s", error)
+        return None
+
+
+def _count_pages(reader: pypdf.PdfReader) -> int:
+    try:
+        return len(reader.pages)
+    except _PYPDF_ERRORS as error:
+        raise DocumentError("it is damaged: no page of it can be read") from error
+
+
+def _second_reading(reader: pypdf.PdfReader, index: int) -> str:
+    try:
+        return reader.pages[index].extract_text()
+    except _PYPDF_ERRORS as error:
+        logger.info("pypdf cannot read page %d: %s", index + 1, error)
+        return ""
+
+
+def _page_labels(reader: pypdf.PdfReader | None, count: int) -> list[str | None]:
+    """What the document calls its pages; None for each where it says nothing."""
+    try:
+        if reader is None or "/PageLabels" not in reader.root_object:
+            return [None] * count
+        labels = [label or None for label in reader.page_labels[:count]]
+    except _PYPDF_ERRORS as error:
+        logger.info("pypdf cannot read the page labels: %s", error)
+        return [None] * count
+    return labels + [None] * (count - len(labels))

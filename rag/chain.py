@@ -1,0 +1,201 @@
+"""Question to answer: a RetrievalQA chain over the library, its events as one stream. The only RetrievalQA importer."""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import resource
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from langchain_classic.chains.retrieval_qa.base import BaseRetrievalQA, RetrievalQA
+from langchain_core._api import LangChainDeprecationWarning
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.documents import Document
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.outputs import ChatGeneration, LLMResult
+
+from rag.citations import check_answer, is_refusal
+from rag.config import Settings
+from rag.errors import RagError
+from rag.prompts import ANSWER, CONDENSE, SOURCE, SOURCE_SEPARATOR
+from rag.retriever import LibraryRetriever
+from rag.types import Answer, AnswerEvent, Citation, Sources, Timings, Token, Turn
+
+_REMEMBERED_TURNS = 3
+_REMEMBERED_CHARACTERS = 400  # of each earlier answer
+_STANDALONE_TOKENS = 64
+_SLACK_TOKENS = 16  # tokenizers may join or part tokens where texts meet
+
+
+class _StoppedError(Exception):
+    """Raised inside the chain when nobody reads its answer any more."""
+
+
+class _Events(BaseCallbackHandler):
+    """Turns the chain's callbacks into a queue of events, and stops the chain at the next one when asked to."""
+
+    raise_error = True  # or LangChain would log what stops the chain, and go on
+
+    def __init__(self) -> None:
+        self.queue: queue.SimpleQueue[AnswerEvent | BaseException | None] = queue.SimpleQueue()
+        self.stop = threading.Event()
+        self.retrieved_at = self.first_token_at = 0.0
+        self.prompt_tokens = self.answer_tokens = 0
+
+    def on_retriever_end(self, documents: Sequence[Document], **_: Any) -> None:
+        self._check()
+        self.retrieved_at = time.monotonic()
+        citations = (Citation.from_chunk(chunk.metadata["number"], chunk) for chunk in documents)
+        self.queue.put(Sources(tuple(citations)))
+
+    def on_llm_new_token(self, token: str | list[Any], **_: Any) -> None:
+        self._check()
+        if token and isinstance(token, str):
+            self.first_token_at = self.first_token_at or time.monotonic()
+            self.queue.put(Token(token))
+
+    def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+        generation = response.generations[0][0]
+        usage = generation.message.usage_metadata if isinstance(generation, ChatGeneration) else None  # type: ignore[attr-defined]
+        if usage:
+            self.prompt_tokens, self.answer_tokens = usage["input_tokens"], usage["output_tokens"]
+
+    def _check(self) -> None:
+        if self.stop.is_set():
+            raise _StoppedError
+
+
+def build_chain(llm: BaseChatModel, retriever: LibraryRetriever) -> BaseRetrievalQA:
+    """A RetrievalQA chain of type "stuff" with our prompts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LangChainDeprecationWarning)  # we know; leaving it means changing this file
+        return RetrievalQA.from_chain_type(
+            llm,
+            chain_type="stuff",
+            retriever=retriever,
+            return_source_documents=True,
+            chain_type_kwargs={
+                "prompt": ANSWER,
+                "document_prompt": SOURCE,
+                "document_variable_name": "context",
+                "document_separator": SOURCE_SEPARATOR,
+            },
+        )
+
+
+def stream_answer(
+    llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings, question: str, history: Sequence[Turn] = ()
+) -> Iterator[AnswerEvent]:
+    """Answer a question: Sources, then a Token at a time, then the one Answer, checked.
+
+    Closing the iterator stops the model at its next token. Raises RagError. With a history the question is first
+    rewritten to stand by itself; a first question costs no extra call.
+    """
+    began = time.monotonic()
+    asked = _standalone(llm, question, history) if history else question
+    events = _Events()
+    chain = build_chain(llm, _within_budget(llm, retriever, settings, asked))
+    _in_thread(lambda: chain.invoke({"query": asked}, config={"callbacks": [events]}), events)
+    sources: tuple[Citation, ...] = ()
+    text = ""
+    try:
+        while (event := events.queue.get()) is not None:
+            if isinstance(event, BaseException):
+                raise event
+            if isinstance(event, Sources):
+                sources = event.citations
+            elif isinstance(event, Token):
+                text += event.text
+            yield event
+    finally:
+        events.stop.set()
+    yield _answer(question, text, sources, _timings(events, began), _name(llm))
+
+
+def _answer(question: str, text: str, sources: tuple[Citation, ...], timings: Timings, model: str) -> Answer:
+    refused = is_refusal(text) or not text.strip()
+    marked, sentences = check_answer(text.strip(), () if refused else sources)
+    cited = {number for sentence in sentences for number in sentence.citations}
+    return Answer(
+        question=question,
+        text=marked,
+        refused=refused,
+        sentences=sentences,
+        citations=tuple(source for source in sources if source.number in cited),
+        sources=sources,
+        timings=timings,
+        model=model,
+    )
+
+
+def _within_budget(
+    llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings, question: str
+) -> LibraryRetriever:
+    """The retriever, told how many tokens of sources fit into this prompt by the model's own count."""
+    fixed = llm.get_num_tokens_from_messages(ANSWER.format_messages(context="", question=question))
+    room = settings.llm_context_tokens - settings.max_answer_tokens - fixed - _SLACK_TOKENS
+    if room < _SLACK_TOKENS:
+        raise RagError(
+            f"the question is too long: with the instructions it has {fixed} tokens, and RAG_LLM_CONTEXT_TOKENS="
+            f"{settings.llm_context_tokens} leaves no room for sources; shorten it"
+        )
+
+    def size(chunk: Document) -> int:
+        text = SOURCE.format(page_content=chunk.page_content, **chunk.metadata)
+        return llm.get_num_tokens(text + SOURCE_SEPARATOR)
+
+    return retriever.model_copy(update={"token_budget": min(room, settings.source_tokens), "size": size})
+
+
+def _standalone(llm: BaseChatModel, question: str, history: Sequence[Turn]) -> str:
+    """The question with what it refers to in earlier turns put in."""
+    told = "\n".join(
+        f"Q: {turn.question}\nA: {turn.answer[:_REMEMBERED_CHARACTERS]}" for turn in history[-_REMEMBERED_TURNS:]
+    )
+    reply = llm.invoke(CONDENSE.format_messages(history=told, question=question), max_tokens=_STANDALONE_TOKENS)
+    lines = reply.text.strip().splitlines()
+    return lines[0].strip() if lines else question
+
+
+def _in_thread(work: Callable[[], object], events: _Events) -> None:
+    def run() -> None:
+        try:
+            work()
+            events.queue.put(None)
+        except _StoppedError:
+            events.queue.put(None)
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that reads the events
+            events.queue.put(error)
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(run,), name="answer", daemon=True).start()
+
+
+def _timings(events: _Events, began: float) -> Timings:
+    ended = time.monotonic()
+    first = events.first_token_at or ended
+    writing = ended - first
+    return Timings(
+        retrieve_s=round((events.retrieved_at or ended) - began, 3),
+        first_token_s=round(first - began, 3),
+        total_s=round(ended - began, 3),
+        prompt_tokens=events.prompt_tokens,
+        answer_tokens=events.answer_tokens,
+        tokens_per_s=round(events.answer_tokens / writing, 1) if writing > 0 else 0.0,
+        peak_memory_mb=round(_peak_memory_mb(), 1),
+    )
+
+
+def _peak_memory_mb() -> float:
+    """The most resident memory this process has had, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _name(llm: BaseChatModel) -> str:
+    return str(getattr(llm, "model_name", llm.__class__.__name__))

@@ -1,0 +1,98 @@
+"""The checking of an answer: which sentence is held by which source. No model is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.types import Citation, Sentence
+
+SUPPORT = 0.5  # share of a sentence's content words that a source must have for it to hold the sentence
+_MARKER = re.compile(r"\s*\[(\d+(?:\s*,\s*\d+)*)\]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_STEM = 5  # letters that stand for a word's stem: "capped" and "capping" meet
+_BOUNDARY = re.compile(r"(?:(?<=[.!?…])[\"'”’)]*(?:\s*\[[\d,\s]+\])*\s+(?=[\"'“‘(]?[A-Z0-9À-Þ])|(?<=[。！？])|\n+)")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|No|Nos|vs|etc|e\.g|i\.e|cf|p|pp|Inc|Ltd|Co|Jr|Sr|approx)\.)$"
+)
+_REFUSAL = re.compile(
+    r"\b(?:documents?|sources?|texts?|passages?|context|information|excerpts?)\b.{0,60}?"
+    r"\b(?:do(?:es)?|is|are|was|were)\s*(?:not|n[’']t)\b.{0,30}?"
+    r"\b(?:say|state|mention|provide|contain|include|specif|give|list|indicate|discuss|address|available|found|cover|hold)",
+    re.IGNORECASE | re.DOTALL,
+)
+_STOPWORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        the and for are was were has have had been will would can could should may might must that this these those with
+        from into onto over under about after before than then them they their there here his her its our your you she
+        who whom whose which what when where why how not but nor yet all any each such also only very more most some
+        said says according source sources document documents is it in on of to at by an as be or if so we he do does
+        """,
+    )
+)
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer says, to begin with, that the sources do not hold what was asked."""
+    first = split_sentences(text)[:1]
+    return bool(first) and _REFUSAL.search(first[0]) is not None
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of a text with the white space after each; joined they give the text back."""
+    ends = [match.end() for match in _BOUNDARY.finditer(text) if not _ABBREVIATION.search(text[: match.start()])]
+    starts = [0, *ends]
+    pieces = [text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True)]
+    return [piece for piece in pieces if piece]
+
+
+def check_answer(text: str, sources: Sequence[Citation]) -> tuple[str, tuple[Sentence, ...]]:
+    """Check every sentence of an answer against the sources.
+
+    A marker [n] stays where source n holds the sentence; else the source that holds it best takes its place; a
+    sentence that none holds loses its markers. Returns the answer with these markers, and its sentences.
+    """
+    sentences = tuple(_check_sentence(piece, sources) for piece in split_sentences(text))
+    return "".join(_marked(sentence) for sentence in sentences), sentences
+
+
+def support(sentence: str, source: str) -> float:
+    """How much of a sentence a source holds: the share of its content words, 0 if a number is missing there.
+
+    A sentence without content words ("Yes.") gets 0.
+    """
+    numbers = _numbers(sentence)
+    if not numbers <= _numbers(source):
+        return 0.0
+    words = _stems(sentence)
+    if not words:
+        return float(bool(numbers))
+    return (len(words & _stems(source)) + len(numbers)) / (len(words) + len(numbers))
+
+
+def _check_sentence(piece: str, sources: Sequence[Citation]) -> Sentence:
+    claimed = [int(number) for group in _MARKER.findall(piece) for number in group.split(",")]
+    text = _MARKER.sub("", piece)
+    scores = {source.number: support(text, source.text) for source in sources}
+    held = [number for number in dict.fromkeys(claimed) if scores.get(number, 0.0) >= SUPPORT]
+    if not held and scores:
+        best = max(scores, key=lambda number: scores[number])
+        held = [best] if scores[best] >= SUPPORT else []
+    return Sentence(text, tuple(sorted(held)))
+
+
+def _marked(sentence: Sentence) -> str:
+    markers = "".join(f"[{number}]" for number in sentence.citations)
+    body = sentence.text.rstrip()
+    return f"{body} {markers}{sentence.text[len(body) :]}" if markers else sentence.text
+
+
+def _numbers(text: str) -> set[str]:
+    return {number.replace(",", "") for number in _NUMBER.findall(text)}
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:_STEM] for word in _WORD.findall(text.lower()) if word not in _STOPWORDS}

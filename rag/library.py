@@ -1,0 +1,197 @@
+"""One open library: manifest, vector index, models and the functions of the product, wired together once."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models.chat_models import BaseChatModel
+
+from rag.config import Settings
+from rag.errors import LibraryError
+from rag.ingestion import Ingester, IngestEvent
+from rag.llm import load_llm
+from rag.manifest import Manifest
+from rag.retriever import LibraryRetriever
+from rag.splitter import document_text
+from rag.store import VectorIndex
+from rag.tokens import TokenCounter, embedding_fingerprint, load_tokens
+from rag.types import AnswerEvent, Citation, DocumentInfo, IngestReport, Passage, Progress, Turn
+
+_SURROUNDINGS = 1500  # characters shown on either side of a cited passage
+
+Report = Callable[[Progress], None]
+
+
+class LazyEmbeddings(Embeddings):
+    """The embedding model, loaded when the first text is embedded; its fingerprint and token counts come without it."""
+
+    def __init__(self, settings: Settings, report: Report) -> None:
+        self._settings = settings
+        self._report = report
+        self._lock = threading.Lock()
+        self._counter: TokenCounter | None = None
+        self._model: Embeddings | None = None
+        self.fingerprint = embedding_fingerprint(settings)
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens the model reads of a text."""
+        return self._tokens().max_tokens
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, special ones included."""
+        return self._tokens().count(text)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Unit vectors, one a text."""
+        return self.load().embed_documents(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        """The unit vector of a question."""
+        return self.load().embed_query(text)
+
+    def load(self) -> Embeddings:
+        """The model itself. Its module is imported here because it brings torch with it."""
+        with self._lock:
+            if self._model is None:
+                self._model = import_module("rag.embeddings").load_embeddings(self._settings, self._report)
+            return self._model
+
+    def _tokens(self) -> TokenCounter:
+        with self._lock:
+            if self._counter is None:
+                self._counter = load_tokens(self._settings, self._report)
+            return self._counter
+
+
+class Library:
+    """A library on disk, open. `report` hears of whatever takes long: downloads, conversions, loading."""
+
+    def __init__(self, settings: Settings, report: Report = lambda progress: None) -> None:
+        self.settings = settings
+        self._report = report
+        self.manifest = Manifest(settings.library / "manifest.sqlite")
+        self._index = VectorIndex(settings.library / "chroma", self.manifest)
+        self._embeddings = LazyEmbeddings(settings, report)
+        self._ingester = Ingester(settings, self.manifest, self._index, self._embeddings)
+        self._llm: BaseChatModel | None = None
+        self._llm_lock = threading.Lock()
+
+    # ---- documents
+
+    def ingest(
+        self, paths: Sequence[Path], *, dry_run: bool = False, prune: bool = False
+    ) -> Generator[IngestEvent, None, IngestReport]:
+        """Bring files and folders into the library; see Ingester.ingest."""
+        return self._ingester.ingest(paths, dry_run=dry_run, prune=prune)
+
+    def upload(self, files: Sequence[Path]) -> Generator[IngestEvent, None, IngestReport]:
+        """Keep copies of these files in the library itself and bring them in. A taken name gets a number."""
+        folder = self._uploads
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            copies = [_copy(file, folder) for file in files]
+        except OSError as error:
+            raise LibraryError(f"the upload could not be kept in {folder}: {error.strerror}") from error
+        return self._ingester.ingest(copies)
+
+    def delete(self, document_id: int) -> None:
+        """Forget a document; of an upload the kept copy goes too, any other file stays where it is."""
+        document = self.manifest.document(document_id)
+        self._ingester.delete(document)
+        if Path(document.path).parent == self._uploads.resolve():
+            with suppress(FileNotFoundError):
+                Path(document.path).unlink()
+
+    def documents(self) -> list[DocumentInfo]:
+        """The documents of the collection."""
+        return self.manifest.documents(self.settings.collection)
+
+    def named(self, name: str) -> DocumentInfo:
+        """The document of the collection with this source or path. Raises LibraryError."""
+        return self.manifest.named(self.settings.collection, name)
+
+    def text(self, document_id: int) -> str:
+        """A document's extracted text: what `start` and `end` of a citation count in."""
+        return document_text(self.manifest.pages(document_id))
+
+    def passage(self, citation: Citation) -> Passage:
+        """A citation in its surroundings. Raises LibraryError when its document is gone."""
+        document = self.manifest.document(citation.document_id)
+        text = self.text(citation.document_id)
+        return Passage(
+            source=document.source,
+            page=citation.page,
+            page_label=citation.page_label,
+            pages=document.pages,
+            before=text[max(0, citation.start - _SURROUNDINGS) : citation.start],
+            text=text[citation.start : citation.end],
+            after=text[citation.end : citation.end + _SURROUNDINGS],
+        )
+
+    def reindex(self) -> Iterator[Progress]:
+        """Make the vector index again; see Ingester.reindex."""
+        return self._ingester.reindex()
+
+    # ---- questions
+
+    def search(self, question: str, k: int | None = None) -> list[Citation]:
+        """The chunks that answer best, numbered, no model asked but the embedding model."""
+        return [Citation.from_chunk(chunk.metadata["number"], chunk) for chunk in self._retriever(k).invoke(question)]
+
+    def ask(self, question: str, history: Sequence[Turn] = ()) -> Iterator[AnswerEvent]:
+        """Answer a question: Sources, Tokens, Answer; see chain.stream_answer."""
+        retriever = self._retriever()
+        llm = self.load_llm()
+        yield from import_module("rag.chain").stream_answer(llm, retriever, self.settings, question, history)
+
+    def load_models(self) -> None:
+        """Load what answering needs, ahead of the first question."""
+        self._embeddings.load()
+        self.load_llm()
+
+    def load_llm(self) -> BaseChatModel:
+        """The language model. A failure is not remembered: the next call tries again."""
+        with self._llm_lock:
+            if self._llm is None:
+                self._llm = load_llm(self.settings, self._report)
+            return self._llm
+
+    def _retriever(self, k: int | None = None) -> LibraryRetriever:
+        self._ingester.check_model()
+        if not any(document.state == "ready" for document in self.documents()):
+            raise LibraryError(
+                f"collection {self.settings.collection!r} of the library {self.settings.library} is empty; "
+                "add documents with `python ingest.py FOLDER` or in the page"
+            )
+        return LibraryRetriever(
+            manifest=self.manifest,
+            index=self._index,
+            embeddings=self._embeddings,
+            collection=self.settings.collection,
+            k=k or self.settings.top_k,
+        )
+
+    @property
+    def _uploads(self) -> Path:
+        return self.settings.library / "uploads" / self.settings.collection
+
+
+def _copy(file: Path, folder: Path) -> Path:
+    """Copy a file into a folder under its own name, or a numbered one if another file has it; equal content is kept."""
+    for number in range(1, 10_000):
+        target = folder / (file.name if number == 1 else f"{file.stem} ({number}){file.suffix}")
+        if not target.exists():
+            partial = target.with_name(f".{target.name}.partial")  # hidden, so never ingested half written
+            shutil.copyfile(file, partial)
+            partial.replace(target)
+            return target
+        if target.stat().st_size == file.stat().st_size and target.read_bytes() == file.read_bytes():
+            return target
+    raise LibraryError(f"{folder} holds too many files called {file.name!r}; rename it")

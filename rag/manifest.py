@@ -1,0 +1,405 @@
+"""The manifest: one SQLite file that holds the truth about a library.
+
+Documents with their pages, chunks and vectors, and the keyword index over the chunks (FTS5). The vector index of
+store.py is made from it and can be made again at any time. A document that replaces another becomes visible, and the
+old one invisible, in one transaction:
+
+    indexing --(publish)--> ready --(publish of its successor, or retire)--> deleting --(forget)--> gone
+
+Readers see only what is `ready` or `failed`. A process that dies leaves rows in `indexing` or `deleting`; the next
+writer forgets them (`unfinished`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from langchain_core.documents import Document
+
+from rag.errors import LibraryError
+from rag.types import DocumentInfo
+
+SCHEMA_VERSION = "1"
+_SCHEMA = Path(__file__).with_name("manifest.sql")
+_INFO = """
+SELECT d.id, d.collection, d.source, d.path, d.state, d.reason,
+       (SELECT count(*) FROM pages WHERE document_id = d.id AND number IS NOT NULL),
+       (SELECT count(*) FROM chunks WHERE document_id = d.id),
+       d.size, d.updated
+FROM documents d WHERE d.state IN ('ready', 'failed')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a file was when it was read: its content, its place in time, and the recipe it was read by."""
+
+    sha256: str
+    size: int
+    mtime_ns: int
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A visible document as a writer sees it."""
+
+    id: int
+    path: str
+    source: str
+    state: str
+    reason: str | None
+    fingerprint: Fingerprint
+
+
+def vector_key(text: str) -> bytes:
+    """The name under which the vector of a text is kept, so that equal text is embedded once."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+class Manifest:
+    """One library's manifest. Thread-safe: every thread has its own connection.
+
+    Raises LibraryError when the file cannot be opened, is not a manifest, or the disk is full.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._transaction() as db:
+                if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+                    for statement in _statements(_SCHEMA.read_text()):
+                        db.execute(statement)
+                    db.execute("INSERT INTO meta VALUES ('schema', ?)", [SCHEMA_VERSION])
+        found = self.get_meta("schema")
+        if found != SCHEMA_VERSION:
+            raise LibraryError(f"{path} was made by another version of Footnote (schema {found}, not {SCHEMA_VERSION})")
+
+    # ---- meta
+
+    def get_meta(self, key: str) -> str | None:
+        """The value kept under a key, or None."""
+        row = self._read("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a value under a key."""
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+
+    # ---- what a writer does, in this order
+
+    def find(self, collection: str, path: str) -> DocumentRow | None:
+        """The visible document made from this file."""
+        rows = self.rows(collection, "AND path = ?", [path])
+        return rows[0] if rows else None
+
+    def rows(self, collection: str, condition: str = "", values: Sequence[Any] = ()) -> list[DocumentRow]:
+        """The visible documents of a collection, by source."""
+        cursor = self._read(
+            "SELECT id, path, source, state, reason, sha256, size, mtime_ns, recipe FROM documents "
+            f"WHERE state IN ('ready', 'failed') AND collection = ? {condition} ORDER BY source, path",
+            [collection, *values],
+        )
+        return [
+            DocumentRow(document_id, path, source, state, reason, Fingerprint(*fingerprint))
+            for document_id, path, source, state, reason, *fingerprint in cursor
+        ]
+
+    def touch(self, document_id: int, source: str, mtime_ns: int) -> None:
+        """The file holds the same, whatever its time and name are now: remember those, and that it is well."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE documents SET source = ?, mtime_ns = ?, reason = NULL WHERE id = ?",
+                [source, mtime_ns, document_id],
+            )
+
+    def missing_vectors(self, texts: Iterable[str]) -> list[str]:
+        """The distinct texts that have no vector yet, in the order given."""
+        wanted = {vector_key(text): text for text in texts}
+        return [text for key, text in wanted.items() if not self._has_vector(key)]
+
+    def add_vectors(self, texts: Sequence[str], vectors: Sequence[Sequence[float]]) -> None:
+        """Keep the vectors of these texts, so that a run that dies later does not compute them again."""
+        with self._write() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?)",
+                [
+                    (vector_key(text), np.asarray(vector, np.float32).tobytes())
+                    for text, vector in zip(texts, vectors, strict=True)
+                ],
+            )
+
+    def add_document(
+        self,
+        collection: str,
+        path: str,
+        source: str,
+        fingerprint: Fingerprint,
+        pages: Sequence[Document],
+        chunks: Sequence[Document],
+    ) -> int:
+        """Add a document, not yet visible, whose chunks all have their vectors. Returns its id."""
+        with self._write() as db:
+            document_id = self._insert(db, collection, path, source, "indexing", None, fingerprint)
+            db.executemany(
+                "INSERT INTO pages VALUES (?, ?, ?, ?, ?)",
+                [
+                    (document_id, position, page.metadata["page"], page.metadata["page_label"], page.page_content)
+                    for position, page in enumerate(pages)
+                ],
+            )
+            db.executemany(
+                "INSERT INTO chunks (document_id, page, page_label, start, end, text, vector_key) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        document_id,
+                        chunk.metadata["page"],
+                        chunk.metadata["page_label"],
+                        chunk.metadata["start"],
+                        chunk.metadata["end"],
+                        chunk.page_content,
+                        vector_key(chunk.page_content),
+                    )
+                    for chunk in chunks
+                ],
+            )
+        return document_id
+
+    def publish(self, document_id: int) -> None:
+        """Make a document visible and retire the one it replaces, in one transaction."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE documents SET state = 'deleting' WHERE state IN ('ready', 'failed') AND (collection, path) = "
+                "(SELECT collection, path FROM documents WHERE id = ?)",
+                [document_id],
+            )
+            db.execute("UPDATE documents SET state = 'ready' WHERE id = ?", [document_id])
+
+    def add_failure(self, collection: str, path: str, source: str, fingerprint: Fingerprint, reason: str) -> None:
+        """Remember that a file could not be read. A version of it that was read earlier keeps answering."""
+        with self._write() as db:
+            kept = db.execute(
+                "UPDATE documents SET reason = ? WHERE collection = ? AND path = ? AND state = 'ready'",
+                [reason, collection, path],
+            ).rowcount
+            if not kept:
+                db.execute(
+                    "DELETE FROM documents WHERE collection = ? AND path = ? AND state = 'failed'", [collection, path]
+                )
+                self._insert(db, collection, path, source, "failed", reason, fingerprint)
+
+    def retire(self, document_id: int) -> None:
+        """Make a document invisible."""
+        with self._write() as db:
+            db.execute("UPDATE documents SET state = 'deleting' WHERE id = ?", [document_id])
+
+    def unfinished(self) -> list[tuple[int, str, list[int]]]:
+        """Documents that are invisible, and should be forgotten: (id, collection, ids of their chunks)."""
+        rows = self._read("SELECT id, collection FROM documents WHERE state IN ('indexing', 'deleting')").fetchall()
+        return [(document_id, collection, self.chunk_ids(document_id)) for document_id, collection in rows]
+
+    def forget(self, document_id: int) -> None:
+        """Remove an invisible document and the vectors that were its alone."""
+        with self._write() as db:
+            keys = db.execute("SELECT DISTINCT vector_key FROM chunks WHERE document_id = ?", [document_id]).fetchall()
+            db.execute("DELETE FROM documents WHERE id = ?", [document_id])
+            db.executemany(
+                "DELETE FROM vectors WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM chunks WHERE vector_key = ?1)", keys
+            )
+
+    def drop_unused_vectors(self) -> None:
+        """Remove vectors that no chunk has: what a run that died had embedded of a file that is gone since."""
+        with self._write() as db:
+            db.execute("DELETE FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE vector_key = vectors.key)")
+
+    def replace_vectors(self, texts: Sequence[str], vectors: Sequence[Sequence[float]]) -> None:
+        """Put new vectors in the place of those of these texts (another embedding model)."""
+        with self._write() as db:
+            db.executemany(
+                "UPDATE vectors SET vector = ? WHERE key = ?",
+                [
+                    (np.asarray(vector, np.float32).tobytes(), vector_key(text))
+                    for text, vector in zip(texts, vectors, strict=True)
+                ],
+            )
+
+    # ---- what a reader asks
+
+    def documents(self, collection: str | None = None) -> list[DocumentInfo]:
+        """The visible documents, of one collection or of all, by source."""
+        where, values = ("AND d.collection = ?", [collection]) if collection else ("", [])
+        return [DocumentInfo(*row) for row in self._read(f"{_INFO} {where} ORDER BY d.source, d.path", values)]
+
+    def document(self, document_id: int) -> DocumentInfo:
+        """One visible document; LibraryError when it has been deleted."""
+        row = self._read(f"{_INFO} AND d.id = ?", [document_id]).fetchone()
+        if row is None:
+            raise LibraryError("this document is no longer in the library")
+        return DocumentInfo(*row)
+
+    def named(self, collection: str, name: str) -> DocumentInfo:
+        """The document whose source, or path, is this name; LibraryError when there is none, or more than one."""
+        found = [info for info in self.documents(collection) if name in (info.source, info.path)]
+        if not found:
+            raise LibraryError(
+                f"no document {name!r} in collection {collection!r}; `python -m rag documents` lists them"
+            )
+        if len(found) > 1:
+            paths = ", ".join(info.path for info in found)
+            raise LibraryError(f"{len(found)} documents are called {name!r}; give the path of one: {paths}")
+        return found[0]
+
+    def pages(self, document_id: int) -> list[Document]:
+        """The extracted text of a document, page by page."""
+        rows = self._read(
+            "SELECT number, label, text FROM pages WHERE document_id = ? ORDER BY position", [document_id]
+        )
+        return [Document(text, metadata={"page": number, "page_label": label}) for number, label, text in rows]
+
+    def chunk_ids(self, document_id: int) -> list[int]:
+        """The ids of a document's chunks, in reading order."""
+        return [row[0] for row in self._read("SELECT id FROM chunks WHERE document_id = ? ORDER BY id", [document_id])]
+
+    def chunks(self, ids: Iterable[int]) -> dict[int, Document]:
+        """Chunks of visible documents by id; ids that are not visible are left out."""
+        found = {}
+        for chunk_id in ids:
+            row = self._read(
+                "SELECT c.text, d.source, c.document_id, c.page, c.page_label, c.start, c.end "
+                "FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id = ? AND d.state = 'ready'",
+                [chunk_id],
+            ).fetchone()
+            if row:
+                names = ("source", "document_id", "page", "page_label", "start", "end")
+                found[chunk_id] = Document(row[0], id=str(chunk_id), metadata=dict(zip(names, row[1:], strict=True)))
+        return found
+
+    def keyword_search(self, collection: str, question: str, k: int) -> list[int]:
+        """Ids of the k visible chunks that match the question's words best (BM25), best first."""
+        words = dict.fromkeys(re.findall(r"\w+", question.lower()))
+        if not words:
+            return []
+        rows = self._read(
+            "SELECT c.id FROM keywords JOIN chunks c ON c.id = keywords.rowid JOIN documents d ON d.id = c.document_id "
+            "WHERE keywords MATCH ? AND d.state = 'ready' AND d.collection = ? ORDER BY keywords.rank LIMIT ?",
+            [" OR ".join(f'"{word}"' for word in words), collection, k],
+        )
+        return [row[0] for row in rows]
+
+    def vectors(self, ids: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """The vectors of these chunks, shape (len(ids), dimension)."""
+        query = "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.vector_key WHERE c.id = ?"
+        return np.stack([np.frombuffer(self._read(query, [i]).fetchone()[0], np.float32) for i in ids])
+
+    def collections(self) -> list[str]:
+        """The names of the collections that hold anything."""
+        return [row[0] for row in self._read("SELECT DISTINCT collection FROM documents ORDER BY 1")]
+
+    def all_chunk_ids(self, collection: str) -> list[int]:
+        """The ids of every chunk of a collection, those of documents still being indexed included."""
+        query = (
+            "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.collection = ? ORDER BY c.id"
+        )
+        return [row[0] for row in self._read(query, [collection])]
+
+    def all_texts(self) -> Iterator[str]:
+        """Every distinct chunk text of the library."""
+        yield from (row[0] for row in self._read("SELECT min(text) FROM chunks GROUP BY vector_key"))
+
+    # ---- SQLite
+
+    def _has_vector(self, key: bytes) -> bool:
+        return self._read("SELECT 1 FROM vectors WHERE key = ?", [key]).fetchone() is not None
+
+    @staticmethod
+    def _insert(
+        db: sqlite3.Connection,
+        collection: str,
+        path: str,
+        source: str,
+        state: str,
+        reason: str | None,
+        fingerprint: Fingerprint,
+    ) -> int:
+        row = db.execute(
+            "INSERT INTO documents (collection, path, source, state, reason, sha256, size, mtime_ns, recipe) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            [
+                collection,
+                path,
+                source,
+                state,
+                reason,
+                fingerprint.sha256,
+                fingerprint.size,
+                fingerprint.mtime_ns,
+                fingerprint.recipe,
+            ],
+        ).fetchone()
+        return int(row[0])
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            self._local.connection = connection
+        return connection
+
+    def _read(self, query: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        with self._explained():
+            return self._connection().execute(query, values)
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._explained(), self._transaction() as db:
+            yield db
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        db = self._connection()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            if db.in_transaction:  # a full disk has already rolled back
+                db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.DatabaseError, OSError) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise LibraryError(
+                    f"the disk that holds {self.path} is full; free some space and run this again: "
+                    "what was added before is safe"
+                ) from error
+            raise LibraryError(f"the library's manifest {self.path} cannot be used: {error}") from error
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: sqlite3's own executescript would commit behind our back."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,191 @@
+"""The vector index: Chroma, made from the manifest. The only module that knows Chroma.
+
+Chroma 1.5 loses vectors when two processes write one folder, shows a process only what it wrote itself, and can be left
+unreadable by a kill in the middle of a write. Hence, around every use: one lock across processes, a stamp that tells
+whether another process has written since this one opened the folder, and a mark that outlives a process killed inside.
+Where that mark is found, or Chroma raises, the index is made again from the manifest's vectors.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import chromadb
+import numpy as np
+from chromadb.api.client import Client
+from chromadb.config import Settings as ChromaSettings
+from chromadb.errors import ChromaError, NotFoundError
+from filelock import FileLock
+
+from rag.errors import LibraryError
+
+T = TypeVar("T")
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+
+log = logging.getLogger(__name__)
+_BATCH = 1000
+_CONFIGURATION: Any = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}}
+
+
+class Truth(Protocol):
+    """What the index is made from."""
+
+    def collections(self) -> list[str]:
+        """The names of the collections."""
+
+    def all_chunk_ids(self, collection: str) -> list[int]:
+        """The ids of every chunk of a collection."""
+
+    def vectors(self, ids: Sequence[int]) -> Vectors:
+        """The vectors of these chunks, shape (len(ids), dimension)."""
+
+
+class VectorIndex:
+    """The vectors of a library in a persistent Chroma, a Chroma collection for each collection of the library.
+
+    Safe for threads and processes. Raises LibraryError when even a new index cannot be written.
+    """
+
+    def __init__(self, folder: Path, truth: Truth) -> None:
+        self._folder = folder
+        self._truth = truth
+        self._lock = FileLock(folder.with_suffix(".lock"))
+        self._stamp = folder.with_suffix(".stamp")
+        self._mark = folder.with_suffix(".busy")
+        self._client: Client | None = None
+        self._seen = ""
+
+    def add(self, collection: str, ids: Sequence[int], vectors: Vectors) -> None:
+        """Add chunks, or put them again. `vectors` has shape (len(ids), dimension)."""
+        self._use(lambda client: _upsert(client, collection, ids, vectors), writing=True)
+
+    def delete(self, collection: str, ids: Sequence[int]) -> None:
+        """Remove chunks; ids that are not there are passed over."""
+        if ids:
+            self._use(lambda client: _delete(client, collection, ids), writing=True)
+
+    def search(self, collection: str, vector: Sequence[float], k: int) -> list[int]:
+        """Ids of the k chunks nearest to the vector by cosine, nearest first."""
+        return self._use(lambda client: _nearest(client, collection, vector, k))
+
+    def ids(self, collection: str) -> list[int]:
+        """The ids of every chunk in the index, in order."""
+        return self._use(lambda client: _ids(client, collection))
+
+    def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Make the index again from the manifest. `progress` hears of the chunks done and of all."""
+        with self._alone():
+            self._make(progress)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self._lock:
+            self._close()
+
+    def _use(self, operation: Callable[[Client], T], *, writing: bool = False) -> T:
+        """Run an operation on a current client; where Chroma cannot, make the index again and run it once more."""
+        with self._alone() as died:
+            if died:
+                log.warning("A process died while it used the vector index; making it again from the manifest")
+                self._make()
+            self._notice_others()
+            if writing:  # before the write: a kill after it cannot leave another process with old news
+                self._sign()
+            try:
+                return operation(self._connect())
+            except ChromaError as error:
+                log.warning("Chroma cannot use the vector index (%s); making it again from the manifest", error)
+                self._make()
+                return operation(self._connect())
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Hold the lock, and the mark. Yields whether an earlier holder died; the mark stays if this one fails."""
+        with self._lock:
+            try:
+                died = self._mark.exists()
+                self._mark.touch()
+                yield died
+                self._mark.unlink()
+            except (OSError, ChromaError) as error:
+                raise LibraryError(f"the vector index {self._folder} cannot be used: {error}") from error
+
+    def _notice_others(self) -> None:
+        stamp = self._stamp.read_text() if self._stamp.exists() else ""
+        if stamp != self._seen:
+            self._close()
+            self._seen = stamp
+
+    def _sign(self) -> None:
+        self._seen = uuid.uuid4().hex
+        self._stamp.write_text(self._seen)
+
+    def _connect(self) -> Client:
+        if self._client is None:
+            # chromadb.PersistentClient, written out: its declared type lacks close()
+            self._client = Client(
+                settings=ChromaSettings(
+                    is_persistent=True, persist_directory=str(self._folder), anonymized_telemetry=False
+                )
+            )
+        return self._client
+
+    def _close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _make(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        self._close()
+        Client.clear_system_cache()  # a folder that Chroma failed to open stays there as if it were open
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
+        self._sign()
+        client = self._connect()
+        wanted = {name: self._truth.all_chunk_ids(name) for name in self._truth.collections()}
+        total, done = sum(map(len, wanted.values())), 0
+        for name, ids in wanted.items():
+            for batch in _batches(ids):
+                _upsert(client, name, batch, self._truth.vectors(batch))
+                done += len(batch)
+                progress(done, total)
+
+
+def _collection(client: Client, name: str) -> chromadb.Collection:
+    chroma_name = f"footnote-{name}"  # Chroma wants at least three characters
+    try:
+        return client.get_collection(chroma_name, embedding_function=None)
+    except NotFoundError:
+        return client.create_collection(chroma_name, configuration=_CONFIGURATION, embedding_function=None)
+
+
+def _upsert(client: Client, name: str, ids: Sequence[int], vectors: Vectors) -> None:
+    chroma = _collection(client, name)
+    for start in range(0, len(ids), _BATCH):
+        chroma.upsert(ids=[str(i) for i in ids[start : start + _BATCH]], embeddings=vectors[start : start + _BATCH])
+
+
+def _delete(client: Client, name: str, ids: Sequence[int]) -> None:
+    chroma = _collection(client, name)
+    for batch in _batches(ids):
+        chroma.delete(ids=[str(i) for i in batch])
+
+
+def _nearest(client: Client, name: str, vector: Sequence[float], k: int) -> list[int]:
+    found = _collection(client, name).query(query_embeddings=np.asarray([vector], np.float32), n_results=k, include=[])
+    return [int(i) for i in found["ids"][0]]
+
+
+def _ids(client: Client, name: str) -> list[int]:
+    return sorted(int(i) for i in _collection(client, name).get(include=[])["ids"])
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), _BATCH):
+        yield ids[start : start + _BATCH]

@@ -9,6 +9,7 @@ from rag.types import Citation, Sentence
 
 SUPPORT = 0.5  # share of a sentence's content words that a source must have for it to hold the sentence
 _MARKER = re.compile(r"\s*\[(\d+(?:\s*,\s*\d+)*)\]")
+_LEAD_IN = re.compile(r"^\s*(?:according to|as stated in|in)\s+(?:source\s+)?(\[\d+\]),?\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _STEM = 5  # letters that stand for a word's stem: "capped" and "capping" meet
@@ -75,13 +76,19 @@ def support(sentence: str, source: str) -> float:
 
 def _check_sentence(piece: str, sources: Sequence[Citation]) -> Sentence:
     claimed = [int(number) for group in _MARKER.findall(piece) for number in group.split(",")]
-    text = _MARKER.sub("", piece)
+    text = _MARKER.sub("", _without_lead_in(piece))
     scores = {source.number: support(text, source.text) for source in sources}
     held = [number for number in dict.fromkeys(claimed) if scores.get(number, 0.0) >= SUPPORT]
     if not held and scores:
         best = max(scores, key=lambda number: scores[number])
         held = [best] if scores[best] >= SUPPORT else []
     return Sentence(text, tuple(sorted(held)))
+
+
+def _without_lead_in(piece: str) -> str:
+    """ "According to [1], water boils." as "Water boils.": without its marker the beginning would mean nothing."""
+    rest = _LEAD_IN.sub("", piece)
+    return rest if rest == piece else rest[:1].upper() + rest[1:]
 
 
 def _marked(sentence: Sentence) -> str:

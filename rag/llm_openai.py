@@ -10,7 +10,7 @@ import openai
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_openai import ChatOpenAI
+from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import SecretStr
 
 from rag.config import Settings
@@ -22,8 +22,8 @@ MESSAGE_TOKENS = 8  # what a chat template adds around a message
 _PATIENCE_S = 120.0
 
 
-class ServedChatModel(ChatOpenAI):
-    """ChatOpenAI whose errors a person can read and whose token counts never ask the network."""
+class ServedChatModel(BaseChatOpenAI):
+    """The OpenAI client whose errors a person can read and whose token counts never ask the network."""
 
     def get_num_tokens(self, text: str) -> int:
         """An upper estimate: the server's tokenizer is not known here."""
@@ -64,7 +64,7 @@ def load(settings: Settings, progress: Callable[[Progress], None]) -> BaseChatMo
         base_url=url,
         api_key=key,
         temperature=settings.temperature,
-        max_completion_tokens=settings.max_answer_tokens,
+        max_tokens=settings.max_answer_tokens,  # the older name, which every server knows
         streaming=True,
         stream_usage=True,
         timeout=_PATIENCE_S,

@@ -1,0 +1,81 @@
+() => {
+  // What the page does by itself, without asking Python. Gradio calls this once, when the page has been built.
+  const at = (id) => document.getElementById(id);
+  const app = at("app"), library = at("library"), scroll = at("scroll"), answer = at("answer"), pane = at("proof-pane");
+
+  const describe = (id, attributes) => Object.entries(attributes).forEach(([name, value]) => at(id).setAttribute(name, value));
+  describe("library", { role: "complementary", "aria-label": "Library" });
+  describe("talk", { role: "region", "aria-label": "Conversation" });
+  describe("proof-pane", { role: "complementary", "aria-label": "Proof" });
+  describe("answer", { "aria-live": "polite" });
+
+  // The newest line stays in sight while an answer is written, unless the reader has scrolled away from it.
+  let pinned = true, busy = false;
+  scroll.addEventListener("scroll", () => { pinned = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60; });
+  new MutationObserver(() => {
+    const was = busy;
+    busy = Boolean(answer.querySelector(".writing, .phase"));
+    answer.setAttribute("aria-busy", String(busy));
+    if (pinned && (was || busy)) scroll.scrollTop = scroll.scrollHeight;
+  }).observe(scroll, { childList: true, characterData: true, subtree: true });
+
+  // A newly opened passage is brought into view inside its pane.
+  new MutationObserver(() => {
+    const proof = at("proof"), mark = proof.querySelector("mark");
+    const box = getComputedStyle(proof).overflowY === "auto" ? proof : pane;
+    if (mark) box.scrollTop += mark.getBoundingClientRect().top - box.getBoundingClientRect().top - 130;
+  }).observe(at("proof"), { childList: true, characterData: true, subtree: true });
+
+  const open = (panel, toggle, wanted) => {
+    panel.toggleAttribute("data-open", wanted);
+    toggle.setAttribute("aria-expanded", String(wanted));
+  };
+  const settle = (button) => {
+    const confirm = button.closest(".doc").querySelector(".confirm"), x = button.closest(".doc").querySelector(".x");
+    confirm.hidden = !confirm.hidden;
+    x.setAttribute("aria-expanded", String(!confirm.hidden));
+    (confirm.hidden ? x : confirm.querySelector("button")).focus();
+  };
+  document.addEventListener("click", (event) => {
+    const hit = event.target.closest("button");
+    if (!hit) return;
+    if (hit.id === "library-toggle") open(library, hit, !library.hasAttribute("data-open"));
+    if (hit.id === "sheet-toggle") open(pane, hit, !pane.hasAttribute("data-open"));
+    if (hit.matches("[data-add]")) at("upload").querySelector("input[type=file]").click();
+    if (hit.matches("[data-n]")) {
+      open(pane, at("sheet-toggle"), true);
+      requestAnimationFrame(() => hit.scrollIntoView({ block: "nearest" }));
+    }
+    if (hit.matches("[data-confirm], [data-keep]")) settle(hit);
+    if (hit.id === "ask-button" || hit.matches("[data-starter]")) {
+      pinned = true;
+      open(pane, at("sheet-toggle"), false);
+      if (matchMedia("(min-width: 901px)").matches) at("ask-box").querySelector("textarea").focus();
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.closest("#ask-box")) pinned = true;
+    if (event.key !== "Escape") return;
+    const asking = event.target.closest(".confirm");
+    if (asking) settle(asking);
+    open(pane, at("sheet-toggle"), false);
+    open(library, at("library-toggle"), false);
+  });
+
+  // Files may be dropped anywhere on the page.
+  const withFiles = (event) => event.dataTransfer?.types.includes("Files");
+  const over = (event, dropping) => {
+    if (!withFiles(event)) return;
+    event.preventDefault();
+    app.classList.toggle("dropping", dropping);
+  };
+  document.addEventListener("dragover", (event) => over(event, true));
+  document.addEventListener("dragleave", (event) => over(event, event.relatedTarget !== null));
+  document.addEventListener("drop", (event) => {
+    over(event, false);
+    const input = at("upload").querySelector("input[type=file]");
+    if (!withFiles(event) || event.target.closest("#upload") || !input) return;
+    input.files = event.dataTransfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+}

@@ -1,0 +1,54 @@
+"""The words of the page. Plain text: whoever renders them escapes them."""
+
+TITLE = "Footnote"
+
+LIBRARY = "Library"
+PROOF = "Proof and sources"
+NEW_CHAT = "New conversation"
+ADD_DOCUMENTS = "Add documents"
+DROP_HERE = "drop files or choose them"
+NO_DOCUMENTS = "Nothing here yet. What you add is listed here."
+
+ASK_LABEL = "Your question"
+ASK_PLACEHOLDER = "Ask your documents…"
+ASK = "Ask"
+STOP = "Stop"
+
+EMPTY_LIBRARY_TITLE = "Start with your documents"
+EMPTY_LIBRARY = (
+    "Add a few files to the library. Then ask about them: every sentence of an answer carries a number, and "
+    "every number opens the passage it came from."
+)
+EMPTY_TALK_TITLE = "What would you like to know?"
+EMPTY_TALK = "Answers come from your documents alone. Choose a number in an answer to see the passage it rests on."
+STARTERS = "Try one of these"
+
+NO_PROOF = "Choose a number in an answer, and the passage it came from opens here."
+SOURCES_READ = "Passages read"
+SOURCES_NEAR = "Nearest passages"
+PROOF_LOST = "This passage is no longer there. Ask again to get the current ones."
+PASSAGE_MARK = "cited passage"
+
+SEARCHING = "Searching your documents"
+READING = "Reading {count}"
+WAITING_MODEL = "Your question waits for the model"
+WAITING_TURN = "Another question is being answered; yours is next"
+STOPPED = "stopped"
+STOPPED_EARLY = "Stopped before the first word."
+UNSUPPORTED = "not found in your documents"
+UNEXPECTED = "Something went wrong on this machine. The details are in the log; asking again may help."
+ADD_FAILED = "could not be added; the details are in the log"
+
+READY = "ready"
+FAILED = "not added"
+KNOWN = "already there"
+UPLOAD_WAITING = "waiting"
+UPLOAD_READING = "reading"
+DELETE = "Delete"
+KEEP = "Keep"
+DELETE_ASK = "Delete this document?"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: "1 page", "24 pages", "1,204 passages"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,146 @@
+"""A library and a model for the tests of the page: they do what a test tells them, at the pace it sets."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rag.errors import DocumentError, LibraryError
+from rag.types import (
+    Answer,
+    AnswerEvent,
+    Citation,
+    DocumentInfo,
+    FileReport,
+    Passage,
+    Progress,
+    Sentence,
+    Sources,
+    Timings,
+    Token,
+    Turn,
+)
+from rag.ui import Actions
+
+HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>\'\u202efdp.exe'
+QUESTION = "How often should the kettle be descaled, and does skipping it void the warranty?"
+BEFORE = (
+    "7. Descaling\n\nLimescale lengthens boiling and dulls the element. It comes from the minerals in the water and "
+    "settles first where the metal is hottest.\n\n"
+)
+CITED = (
+    "Hardness decides the interval: descale every 60 days in hard water, every 120 days in soft water. The indicator "
+    "on the base lights after 240 boils, whichever comes first."
+)
+AFTER = (
+    " Fill to the 0.5 l line with water and one sachet, boil, let stand for twenty minutes, and rinse twice.\n\n"
+    "Do not use vinegar with the steel filter in place; remove the filter by pressing the tab and lifting it out."
+)
+
+
+def citation(number: int, source: str, page: int | None, text: str, score: float) -> Citation:
+    return Citation(number, source, page, 0, len(text), score, text, None, number)
+
+
+SOURCES = (
+    citation(1, "Kettle K3 manual.pdf", 11, CITED, 0.83),
+    citation(
+        2, "Warranty 2026.html", 4, "Damage caused by limescale, misuse or unsuitable voltage is excluded. " * 3, 0.71
+    ),
+    citation(
+        3, "service/calls 2025.csv", None, "K3, element failed after 14 months, heavy scale, hard-water area", 0.38
+    ),
+)
+SENTENCES = (
+    Sentence("Descale every 60 days in hard water and every 120 days in soft water. ", (1,)),
+    Sentence("The indicator lights after 240 boils in either case.\n\n", (1,)),
+    Sentence("Skipping it does not void the warranty as a whole, but damage by limescale is excluded. ", (2, 3)),
+    Sentence("A receipt for the descaler is needed.", ()),
+)
+TIMINGS = Timings(0.12, 1.9, 3.4, 712, 61, 23.4, 2950.0)
+REFUSAL = "Your documents do not say. The nearest passages are about the 2026 model [1][3]."
+
+
+class Fakes:
+    """A library and a model that do what the test tells them; `closed` is set when the model was stopped."""
+
+    def __init__(self, documents: Sequence[DocumentInfo] = (), pace: float = 0.02) -> None:
+        self.library = list(documents)
+        self.pace = pace
+        self.state: Progress | str | None = None
+        self.refuse = False
+        self.sentences: Sequence[Sentence] = SENTENCES
+        self.sources = SOURCES
+        self.error: Exception | None = None
+        self.closed = threading.Event()
+        self.pulled = 0
+        self.history: list[Sequence[Turn]] = []
+
+    def actions(self) -> Actions:
+        return Actions(self.ask, lambda: list(self.library), self.add, self.delete, self.passage, lambda: self.state)
+
+    def ask(self, question: str, history: Sequence[Turn]) -> Iterator[AnswerEvent]:
+        self.history.append(history)
+        self.pulled = 0
+        try:
+            time.sleep(5 * self.pace)
+            yield Sources(self.sources)
+            time.sleep(10 * self.pace)
+            if self.error:
+                raise self.error
+            if self.refuse:
+                yield Answer(question, REFUSAL, True, (), (), SOURCES, TIMINGS, "Qwen2.5 1.5B")
+                return
+            text = "".join(
+                part.text.replace(". ", f".{''.join(f'[{n}]' for n in part.citations)} ") for part in self.sentences
+            )
+            for at in range(0, len(text), 4):
+                self.pulled += 1
+                yield Token(text[at : at + 4])
+                time.sleep(self.pace)
+            yield Answer(
+                question, text, False, tuple(self.sentences), self.sources[:2], self.sources, TIMINGS, "Qwen2.5 1.5B"
+            )
+        except GeneratorExit:
+            self.closed.set()
+            raise
+
+    def add(self, paths: Sequence[Path]) -> Iterator[Progress | FileReport]:
+        for path in paths:
+            for done in range(0, 61, 12):
+                yield Progress("embedding", done, 61, "passages")
+                time.sleep(5 * self.pace)
+            if path.suffix == ".zip":
+                raise DocumentError(f"{path.name} was not added: this format is not known")
+            if path.suffix == ".pdf":
+                self.library.append(document(100 + len(self.library), path.name, 0, 0, "it needs a password"))
+                yield FileReport(path.name, str(path), "failed", "it needs a password", 0, 0)
+                continue
+            self.library.append(document(100 + len(self.library), path.name, 3, 9))
+            yield FileReport(path.name, str(path), "added", None, 3, 9)
+
+    def delete(self, number: int) -> None:
+        if number == 3:
+            raise LibraryError("the library is being written by another program; try again in a moment")
+        self.library = [each for each in self.library if each.id != number]
+
+    def passage(self, cited: Citation) -> Passage:
+        return Passage(
+            cited.source, cited.page, "xi" if cited.page else None, 24 if cited.page else 0, BEFORE, cited.text, AFTER
+        )
+
+
+def document(number: int, source: str, pages: int, chunks: int, reason: str | None = None) -> DocumentInfo:
+    state = "failed" if reason else "ready"
+    return DocumentInfo(number, "default", source, source, state, reason, pages, chunks, 1000, "2026-01-05T10:00:00Z")
+
+
+LIBRARY = [
+    document(1, "Kettle K3 manual.pdf", 24, 61),
+    document(2, "Warranty 2026.html", 3, 9),
+    document(3, "service/calls 2025.csv", 0, 212),
+    document(4, "Scan 0093 of the delivery note from the autumn.pdf", 0, 0, "it needs a password"),
+    document(5, HOSTILE, 1, 1),
+]

@@ -1,0 +1,278 @@
+"""The page in a real browser, over functions of the tests' own: no model, no store, no network."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_fakes import CITED, HOSTILE, LIBRARY, QUESTION, Fakes, citation
+from playwright.sync_api import expect, sync_playwright
+
+from rag.errors import ModelError, RagError
+from rag.types import Progress, Sentence
+from rag.ui import build_ui, launch_options
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Site:
+    """A running page over fakes, and the tabs that look at it."""
+
+    def __init__(self, browser: Any, fakes: Fakes, starters: Sequence[str] = ()) -> None:
+        self.browser, self.fakes = browser, fakes
+        self.blocks = build_ui(fakes.actions(), starters=starters)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.blocks.launch(
+            server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_options()
+        )
+        self.address = f"http://127.0.0.1:{port}"
+        self.requests: list[str] = []
+        self.contexts: list[Any] = []
+
+    def tab(self, width: int = 1440, height: int = 900) -> Any:
+        context = self.browser.new_context(viewport={"width": width, "height": height})
+        self.contexts.append(context)
+        context.set_default_timeout(8000)
+        tab = context.new_page()
+        tab.on("request", lambda request: self.requests.append(request.url))
+        tab.goto(self.address)
+        expect(tab.locator("#documents h2")).to_have_text(f"Library · {len(self.fakes.library)} documents")
+        return tab
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
+        self.blocks.close(verbose=False)
+
+
+@pytest.fixture
+def site(browser: Any) -> Iterator[Any]:
+    sites = []
+
+    def start(fakes: Fakes | None = None, starters: Sequence[str] = ()) -> Site:
+        sites.append(Site(browser, fakes or Fakes(LIBRARY), starters))
+        return sites[-1]
+
+    yield start
+    for each in sites:
+        each.close()
+
+
+def ask(tab: Any, question: str = QUESTION) -> None:
+    tab.fill("#ask-box textarea", question)
+    tab.click("#ask-button")
+
+
+def test_an_answer_streams_beside_its_sources_and_opens_its_first_proof(site: Any) -> None:
+    tab = site().tab()
+    ask(tab)
+    expect(tab.locator("#answer .phase")).to_contain_text("Searching")
+    expect(tab.locator("#sources .src")).to_have_count(3)
+    expect(tab.locator("#answer .phase")).to_contain_text("Reading 3 passages")
+    expect(tab.locator("#answer .writing")).to_contain_text("Descale every 60 days")
+    assert "not found" not in tab.inner_text("#answer")
+    assert tab.input_value("#ask-box textarea") == ""
+    expect(tab.locator("#answer .un")).to_have_text("A receipt for the descaler is needed.")
+    expect(tab.locator("#answer .flag")).to_have_text("not found in your documents")
+    expect(tab.locator("#answer .meta")).to_contain_text("3 sources read · first word 1.9 s · 3.4 s in all")
+    expect(tab.locator("#proof mark")).to_have_text(CITED)
+    expect(tab.locator("#answer")).to_have_attribute("aria-live", "polite")
+    expect(tab.locator("#answer")).to_have_attribute("aria-busy", "false")
+
+
+def test_stop_closes_the_model_within_a_token_and_keeps_what_was_written(site: Any) -> None:
+    fakes = Fakes(LIBRARY, pace=0.1)
+    tab = site(fakes).tab()
+    ask(tab)
+    expect(tab.locator("#answer .writing")).to_contain_text("Descale")
+    before = fakes.pulled
+    tab.click("#stop-button")
+    assert fakes.closed.wait(3)
+    stopped_at = fakes.pulled
+    expect(tab.locator("#answer .tag")).to_have_text("stopped")
+    expect(tab.locator("#answer .a")).to_contain_text("Descale")
+    assert stopped_at - before < 8  # a click takes a moment to arrive
+    time.sleep(0.4)
+    assert fakes.pulled == stopped_at
+    fakes.refuse = True
+    ask(tab, "And then?")
+    expect(tab.locator("#answer .refuse")).to_contain_text("Your documents do not say.")
+    expect(tab.locator("#answer .flag")).to_have_count(0)
+    assert [turn.question for turn in fakes.history[1]] == [QUESTION]
+    assert fakes.history[1][0].answer.startswith("Descale")
+
+
+def test_closing_the_tab_closes_the_model(site: Any) -> None:
+    fakes = Fakes(LIBRARY, pace=0.2)
+    tab = site(fakes).tab()
+    ask(tab)
+    expect(tab.locator("#answer .writing")).to_be_visible()
+    tab.close()
+    assert fakes.closed.wait(5)
+
+
+def test_a_citation_opens_its_passage_by_mouse_and_by_keyboard(site: Any) -> None:
+    tab = site().tab()
+    ask(tab)
+    expect(tab.locator("#answer .meta")).to_be_visible()
+    tab.click("#answer .n[data-n='2']")
+    expect(tab.locator("#proof header")).to_contain_text("Warranty 2026.html")
+    expect(tab.locator("#proof header")).to_contain_text("page 4 of 24")
+    expect(tab.locator("#sources .src.on")).to_contain_text("Warranty 2026.html")
+    expect(tab.locator("#answer .n.on")).to_have_text("2")
+    tab.focus("#sources .src >> nth=2")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#proof header")).to_contain_text("service/calls 2025.csv")
+    expect(tab.locator("#sources .src.on")).to_have_count(1)
+    expect(tab.locator("#sources .src >> nth=2")).to_be_focused()
+
+
+def test_uploads_have_a_row_each_and_end_ready_or_with_the_reason(site: Any, tmp_path: Path) -> None:
+    fakes = Fakes([])
+    tab = site(fakes).tab()
+    expect(tab.locator("#thread")).to_contain_text("Start with your documents")
+    names = ("a.zip", "b.pdf", "c.txt")
+    for name in names:
+        (tmp_path / name).write_text(name)
+    tab.set_input_files("#upload input[type=file]", [tmp_path / name for name in names])
+    expect(tab.locator("#uploads .doc")).to_have_count(3)
+    expect(tab.locator("#uploads [role=progressbar]")).to_be_visible()
+    expect(tab.locator("#uploads .doc >> nth=0")).to_contain_text("a.zip was not added: this format is not known")
+    expect(tab.locator("#uploads .doc >> nth=1")).to_contain_text("it needs a password")
+    expect(tab.locator("#documents .doc >> nth=1")).to_contain_text("3 pages · 9 passages")
+    expect(tab.locator("#uploads .doc")).to_have_count(1)  # b.pdf has its place in the list now, with its reason
+    expect(tab.locator("#documents .doc >> nth=0")).to_contain_text("it needs a password")
+    expect(tab.locator("#thread")).to_contain_text("What would you like to know?")
+
+
+def test_delete_asks_first_and_a_failed_delete_says_why(site: Any) -> None:
+    fakes = Fakes(LIBRARY)
+    tab = site(fakes).tab()
+    tab.hover("#documents .doc >> nth=1")
+    tab.click("#documents .doc >> nth=1 >> [data-confirm]")
+    tab.click("#documents .doc >> nth=1 >> [data-keep]")
+    expect(tab.locator("#documents .confirm:visible")).to_have_count(0)
+    tab.click("#documents .doc >> nth=1 >> [data-confirm]")
+    tab.click("[data-forget='2']")
+    expect(tab.locator("#documents .doc")).to_have_count(4)
+    assert [each.id for each in fakes.library] == [1, 3, 4, 5]
+    tab.click("#documents .doc >> nth=1 >> [data-confirm]")
+    tab.click("[data-forget='3']")
+    expect(tab.locator("#documents [role=alert]")).to_contain_text("being written by another program")
+    expect(tab.locator("#documents .doc")).to_have_count(4)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (ModelError("The model server does not answer. Start it."), "The model server does not answer. Start it."),
+        (ZeroDivisionError("secret detail"), "Something went wrong on this machine."),
+    ],
+)
+def test_an_error_is_a_sentence_and_never_a_trace(site: Any, error: Exception, shown: str) -> None:
+    fakes = Fakes(LIBRARY)
+    fakes.error = error
+    tab = site(fakes).tab()
+    ask(tab)
+    expect(tab.locator("#answer [role=alert]")).to_contain_text(shown)
+    expect(tab.locator("#ask-button")).to_be_visible()
+    assert isinstance(error, RagError) or "secret" not in tab.inner_text("body")
+    fakes.error = None
+    ask(tab, "Again?")
+    expect(tab.locator("#answer .meta")).to_be_visible()
+
+
+def test_hostile_text_stays_text_and_nothing_is_fetched_from_elsewhere(site: Any) -> None:
+    fakes = Fakes(LIBRARY)
+    fakes.sources = (citation(1, HOSTILE, 1, HOSTILE, 0.5), citation(2, "b", 2, "${1+1} {{7*7}} </mark>", 0.4))
+    fakes.sentences = (Sentence(f"{HOSTILE} says it. ", (1,)), Sentence("${1+1} {{7*7}} `tick`", ()))
+    running = site(fakes)
+    tab = running.tab()
+    ask(tab, HOSTILE)
+    expect(tab.locator("#answer .meta")).to_be_visible()
+    expect(tab.locator("#answer .un")).to_have_text("${1+1} {{7*7}} `tick`")
+    expect(tab.locator("#proof mark")).to_contain_text("<script>window.pwned=1</script>")
+    tab.click("#answer .n >> nth=0")
+    assert tab.evaluate("window.pwned") is None
+    assert tab.locator("#app img, #app script").count() == 0
+    assert "\u202e" not in tab.inner_text("body")
+    local = (running.address, "data:", "blob:")
+    assert running.requests
+    assert [url for url in running.requests if not url.startswith(local)] == []
+
+
+def test_two_tabs_share_no_conversation(site: Any) -> None:
+    fakes = Fakes(LIBRARY)
+    running = site(fakes)
+    first, second = running.tab(), running.tab()
+    ask(first)
+    expect(first.locator("#answer .meta")).to_be_visible()
+    ask(second, "Something else?")
+    expect(second.locator("#answer .meta")).to_be_visible()
+    assert QUESTION not in second.inner_text("#talk")
+    assert "Something else?" not in first.inner_text("#talk")
+    assert fakes.history == [[], []]
+    first.click("#new-chat")
+    expect(first.locator("#thread")).to_contain_text("What would you like to know?")
+    expect(first.locator("#sources .src")).to_have_count(0)
+    expect(second.locator("#answer .meta")).to_be_visible()
+
+
+def test_a_question_waits_while_the_model_loads(site: Any) -> None:
+    fakes = Fakes(LIBRARY)
+    fakes.state = Progress("Fetching the chat model", 50_000_000, 200_000_000, "B")
+    tab = site(fakes).tab()
+    expect(tab.locator("#status [role=progressbar]")).to_have_attribute("aria-valuenow", "25")
+    ask(tab)
+    expect(tab.locator("#answer .phase")).to_contain_text("waits for the model: Fetching the chat model 50 of 200 MB")
+    assert fakes.history == []
+    fakes.state = None
+    expect(tab.locator("#answer .meta")).to_be_visible()
+    expect(tab.locator("#status .status")).to_have_count(0)
+    fakes.state = "weights are altered; delete them"
+    ask(tab, "More?")
+    expect(tab.locator("#answer [role=alert]")).to_have_text("weights are altered; delete them")
+
+
+def test_a_starter_question_is_asked(site: Any) -> None:
+    tab = site(Fakes(LIBRARY), starters=("First?", "Second?")).tab()
+    tab.click("[data-starter='1']")
+    expect(tab.locator("#answer .q")).to_have_text("Second?")
+    expect(tab.locator("#answer .meta")).to_be_visible()
+
+
+def test_on_a_phone_the_proof_is_a_sheet_and_nothing_scrolls_sideways(site: Any) -> None:
+    tab = site().tab(390, 844)
+    assert not tab.is_visible("#documents")
+    tab.click("#library-toggle")
+    assert tab.is_visible("#documents")
+    tab.click("#library-toggle")
+    ask(tab)
+    expect(tab.locator("#answer .meta")).to_be_visible()
+    assert not tab.is_visible("#proof")
+    tab.click("#answer .n >> nth=0")
+    expect(tab.locator("#proof mark")).to_be_visible()
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.keyboard.press("Escape")
+    expect(tab.locator("#proof")).to_be_hidden()
+
+
+def test_only_asking_is_open_to_programs(site: Any) -> None:
+    info = site().blocks.get_api_info()
+    assert list(info["named_endpoints"]) == ["/ask"]
+    assert info["unnamed_endpoints"] == {}

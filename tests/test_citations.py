@@ -1,0 +1,113 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.citations import check_answer, is_refusal, split_sentences, support
+from rag.types import Citation
+
+
+def source(number: int, text: str) -> Citation:
+    return Citation(number, f"{number}.txt", None, 0, len(text), 0.5, text, None, number)
+
+
+MANUAL = source(1, "Descale the kettle every 60 days in hard water, and every 120 days in soft water.")
+WARRANTY = source(2, "The warranty of the K3 lasts 24 months. Damage caused by limescale is excluded.")
+
+
+def test_right_marker_stays() -> None:
+    text, sentences = check_answer("Descale every 60 days in hard water [1].", [MANUAL, WARRANTY])
+    assert text == "Descale every 60 days in hard water. [1]"
+    assert [sentence.citations for sentence in sentences] == [(1,)]
+
+
+def test_wrong_marker_moves_to_the_source_that_holds_the_sentence() -> None:
+    text, _ = check_answer("Damage caused by limescale is excluded. [1]", [MANUAL, WARRANTY])
+    assert text == "Damage caused by limescale is excluded. [2]"
+
+
+def test_missing_marker_is_supplied() -> None:
+    text, _ = check_answer("The warranty lasts 24 months. Descale every 120 days in soft water.", [MANUAL, WARRANTY])
+    assert text == "The warranty lasts 24 months. [2] Descale every 120 days in soft water. [1]"
+
+
+def test_invented_number_is_never_kept() -> None:
+    text, sentences = check_answer("Bananas are imported from Ecuador [7].", [MANUAL, WARRANTY])
+    assert text == "Bananas are imported from Ecuador."
+    assert sentences[0].citations == ()
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Descale every 65 days in hard water.",
+        "The warranty of the K3 lasts 36 months.",
+        "The warranty of the K4 lasts 24 months.",
+    ],
+)
+def test_changed_digits_are_unsupported(sentence: str) -> None:
+    assert check_answer(sentence, [MANUAL, WARRANTY])[1][0].citations == ()
+
+
+def test_thousands_separators_do_not_matter() -> None:
+    assert support("It cost 1,250 euros.", "the cost was 1250 euros") == 1.0
+
+
+def test_several_markers_of_one_sentence() -> None:
+    again = source(2, MANUAL.text)
+    text, _ = check_answer("Descale every 60 days in hard water [1, 2][1].", [MANUAL, again])
+    assert text == "Descale every 60 days in hard water. [1][2]"
+
+
+def test_marker_used_as_a_word_leaves_a_whole_sentence() -> None:
+    text, _ = check_answer("According to [1], descale every 60 days in hard water.", [MANUAL])
+    assert text == "Descale every 60 days in hard water. [1]"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One. ", "Two! ", "Three?"]),
+        ("It costs 3.50 euros. Cheap.", ["It costs 3.50 euros. ", "Cheap."]),
+        (
+            "Mr. Hale and Dr. Bray of the U.S. Senate came. They left.",
+            ["Mr. Hale and Dr. Bray of the U.S. Senate came. ", "They left."],
+        ),
+        ("First.[1] Second. [2] Third", ["First.[1] ", "Second. [2] ", "Third"]),
+        ("- one\n- two", ["- one\n", "- two"]),
+        ("他来了。她走了。", ["他来了。", "她走了。"]),
+        ("", []),
+    ],
+)
+def test_sentences(text: str, expected: list[str]) -> None:
+    assert split_sentences(text) == expected
+
+
+@given(st.text(alphabet=st.sampled_from("Ab1. !?\n[]\"'。é"), max_size=80))
+def test_sentences_join_to_the_text(text: str) -> None:
+    assert "".join(split_sentences(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The documents do not say.",
+        "The sources do not mention who won the cup.",
+        "The provided documents don't contain information about football.",
+        "This information is not available in the sources; the documents are not about it, nor do they mention it.",
+    ],
+)
+def test_refusals(text: str) -> None:
+    assert is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The warranty does not cover limescale. [2]",
+        "Descale every 60 days. The documents do not say more.",
+        "The documents say that it is not possible.",
+        "",
+    ],
+)
+def test_answers_are_not_refusals(text: str) -> None:
+    assert not is_refusal(text)

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from rag.config import load_settings
+from rag.errors import SettingError
+
+
+def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_LIBRARY", "from-environment")
+    assert load_settings().library == Path("from-environment")
+    assert load_settings(library=Path("from-flag"), port=None).library == Path("from-flag")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("RAG_PORT", "many", "RAG_PORT='many': input should be a valid integer"),
+        ("RAG_LLM_BACKEND", "magic", "'transformers', 'gguf' or 'openai'"),
+        ("RAG_LLM_BASE_URL", "localhost:8000", "RAG_LLM_BASE_URL='localhost:8000'"),
+        ("RAG_CHUNK_SIZE", "5", "greater than or equal to 100"),
+        ("RAG_COLLECTION", "../up", "RAG_COLLECTION='../up'"),
+        ("RAG_CHUNK_OVERLAP", "900", "RAG_CHUNK_OVERLAP=900 must be at most half"),
+        ("RAG_MAX_ANSWER_TOKENS", "4000", "RAG_MAX_ANSWER_TOKENS=4000 must fit twice"),
+        ("RAG_LLM_BACKNED", "gguf", "did you mean RAG_LLM_BACKEND?"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingError) as caught:
+        load_settings()
+    assert variable in str(caught.value)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_flag_is_named_as_a_flag() -> None:
+    with pytest.raises(SettingError, match=r"--port=0"):
+        load_settings(port=0)
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_LLM_MODEL", "")
+    assert load_settings().llm_model is None
+
+
+def test_secrets_do_not_print(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("RAG_LLM_API_KEY", "sk_secret")
+    assert "secret" not in repr(load_settings())

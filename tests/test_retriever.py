@@ -1,0 +1,53 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.documents import Document
+
+from rag.retriever import distinct, fit, fuse
+
+rankings = st.lists(st.lists(st.integers(0, 20), unique=True, max_size=15), max_size=4)
+
+
+def chunk(text: str, start: int = 0) -> Document:
+    return Document(text, metadata={"start": start, "end": start + len(text)})
+
+
+def words(document: Document) -> int:
+    return len(document.page_content.split())
+
+
+def test_an_id_on_both_lists_beats_the_first_of_either() -> None:
+    assert fuse([[1, 2, 3], [4, 2, 5]])[0] == 2
+
+
+@given(rankings)
+def test_fusing_loses_and_invents_nothing(lists: list[list[int]]) -> None:
+    fused = fuse(lists)
+    assert len(fused) == len(set(fused))
+    assert set(fused) == {chunk_id for ranking in lists for chunk_id in ranking}
+
+
+@given(st.lists(st.integers(0, 20), unique=True, max_size=15), st.integers(1, 3))
+def test_fusing_a_ranking_with_itself_keeps_its_order(ranking: list[int], times: int) -> None:
+    assert fuse([ranking] * times) == ranking
+
+
+def test_the_same_paragraph_in_two_files_is_shown_once() -> None:
+    kept = distinct([chunk("a  b\nc"), chunk("d"), chunk("a b c")])
+    assert [document.page_content for document in kept] == ["a  b\nc", "d"]
+
+
+@given(st.lists(st.text(alphabet="ab ", min_size=1, max_size=30), max_size=6), st.integers(0, 40))
+def test_what_fits_is_within_the_budget(texts: list[str], budget: int) -> None:
+    chunks = [chunk(text) for text in texts]
+    assert sum(words(kept) for kept in fit(chunks, budget, words)) <= budget
+
+
+def test_chunks_are_dropped_from_the_end() -> None:
+    chunks = [chunk("one two"), chunk("three four"), chunk("five")]
+    assert fit(chunks, 4, words) == chunks[:2]
+
+
+def test_a_first_chunk_that_is_too_long_is_cut_and_its_end_moves() -> None:
+    (cut,) = fit([chunk("one two three four", start=100)], 2, words)
+    assert cut.page_content.split() == ["one", "two"]
+    assert cut.metadata["end"] == 100 + len(cut.page_content)

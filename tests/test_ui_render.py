@@ -1,0 +1,169 @@
+"""Records to HTML: the words, the marks, and no text of others' making as markup."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag import ui_render as render
+from rag.types import Answer, Citation, DocumentInfo, Passage, Progress, Sentence, Timings
+from rag.ui_session import TurnView, UploadRow
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror='a'>\"' onclick=\"b\" \u202efdp.exe\x00 &amp;"
+TIMINGS = Timings(0.1, 1.94, 3.44, 700, 60, 23.4, 2950.0)
+
+
+class Tags(HTMLParser):
+    """Collects tags, attributes and text; fails on a tag that is closed out of turn."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(markup)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def source(
+    number: int, name: str = "a.pdf", text: str = "Text.", page: int | None = 3, label: str | None = None
+) -> Citation:
+    return Citation(number, name, page, 0, len(text), 0.5, text, label, number)
+
+
+def answered(*sentences: Sentence, refused: bool = False, text: str = "", model: str = "m") -> TurnView:
+    sources = (source(1), source(2))
+    answer = Answer("q", text, refused, sentences, sources, sources, TIMINGS, model)
+    return TurnView("q", "done", sources, answer=answer)
+
+
+def everything(text: str) -> list[str]:
+    """Every part of the page with the same text wherever others' text can stand."""
+    cited = source(1, text, text, 1, text)
+    answer = Answer(text, text, False, (Sentence(text, (1,)), Sentence(text, ())), (cited,), (cited,), TIMINGS, text)
+    info = DocumentInfo(1, text, text, text, "ready", None, 1, 1, 1, text)
+    failed = DocumentInfo(2, text, text, text, "failed", text, 1, 1, 1, text)
+    turns = [
+        TurnView(text, "done", (cited,), answer=answer),
+        TurnView(text, "done", (cited,), answer=Answer(text, text, True, (), (), (cited,), TIMINGS, text)),
+        TurnView(text, "writing", (cited,), text=text),
+        TurnView(text, "stopped", (cited,), text=text),
+        TurnView(text, "failed", error=text),
+        TurnView(text, "waiting", progress=Progress(text, 1, 2, text)),
+    ]
+    return [
+        *(render.render_turn(turn, 0, 1) for turn in turns),
+        render.render_sources(turns[0], 0, 1),
+        render.render_proof(Passage(text, 1, text, 2, text, text, text)),
+        render.render_problem(text),
+        render.render_status(text),
+        render.render_status(Progress(text, 1, 2, text)),
+        render.render_documents([info, failed], text),
+        render.render_uploads([UploadRow(Path("x" + text.replace("/", "")), "failed", None, text)]),
+        render.render_uploads([UploadRow(Path("x"), "reading", Progress(text, 0, 0, text))]),
+        render.render_empty(1, [text]),
+    ]
+
+
+OURS = {"article", "bdi", "button", "div", "h2", "h3", "header", "i", "li", "mark", "p", "small", "span", "ul"}
+
+
+@given(st.one_of(st.text(max_size=80), st.text("<>&'\"/=[]1,\n a`${}\u202e", max_size=80)))
+def test_any_text_anywhere_stays_text(text: str) -> None:
+    for part in everything(text):
+        assert Tags(part).tags <= OURS
+
+
+def test_hostile_text_adds_no_tag_no_attribute_and_no_hidden_direction() -> None:
+    plain = [Tags(part) for part in everything("plain")]
+    for part, clean in zip(everything(HOSTILE), plain, strict=True):
+        found = Tags(part)
+        assert found.tags == clean.tags
+        assert found.attributes == clean.attributes
+        assert not set("\u202e\x00") & set(part)
+
+
+def test_a_sentence_carries_its_citations_and_an_unsupported_one_says_so() -> None:
+    page = render.render_turn(answered(Sentence("One.\n\n", (1, 2)), Sentence("Two.", ())), 4, 2)
+    assert page.count("<p dir=") == 2
+    assert 'data-turn="4" data-n="1" aria-label="Source 1" aria-pressed="false">1</button>' in page
+    assert 'class="n on" data-turn="4" data-n="2"' in page
+    assert '<span class="un">Two.</span><span class="flag">not found in your documents</span>' in page
+    assert "One.</span>" not in page
+
+
+def test_a_refusal_is_quiet_and_flags_nothing() -> None:
+    page = render.render_turn(answered(Sentence("No.", ()), refused=True, text="They do not say [2] or [9]."), 0, None)
+    assert 'class="a refuse"' in page
+    assert "flag" not in page
+    assert page.count("<button") == 1
+    assert "[9]" in page
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [("Yes [", "Yes"), ("Yes [1", "Yes"), ("Yes [1, ", "Yes"), ("a[0] = [", "a[0] =")]
+)
+def test_a_marker_that_is_still_being_written_is_not_shown(written: str, shown: str) -> None:
+    page = render.render_turn(TurnView("q", "writing", (source(1),), written), 0, None)
+    assert Tags(page).text == f"q{shown}"
+
+
+def test_the_phases_say_what_happens() -> None:
+    def said(turn: TurnView) -> str:
+        return Tags(render.render_turn(turn, 0, None)).text.removeprefix("q")
+
+    assert said(TurnView("q")) == "Searching your documents"
+    assert said(TurnView("q", seconds=4.4)) == "Searching your documents 4 s"
+    assert said(TurnView("q", "reading", (source(1),))) == "Reading 1 passage"
+    assert said(TurnView("q", "queued")) == "Another question is being answered; yours is next"
+    assert said(TurnView("q", "stopped", (), "Half")) == "Halfstopped"
+    assert said(TurnView("q", "stopped")) == "Stopped before the first word."
+
+
+def test_the_meta_line_gives_the_cost() -> None:
+    text = Tags(render.render_turn(answered(Sentence("A.", (1,)), model="Qwen2.5 1.5B"), 0, None)).text
+    assert text.endswith(
+        "2 sources read · first word 1.9 s · 3.4 s in all · 23 tokens/s · Qwen2.5 1.5B · 3.1 GB memory"
+    )
+
+
+def test_a_passage_is_marked_in_its_surroundings_under_its_place() -> None:
+    page = render.render_proof(Passage("k.pdf", 11, "xi", 24, "before ", "cited", " after"))
+    assert "page 11 of 24 · printed “xi”" in page
+    assert 'before <mark aria-label="cited passage">cited</mark> after' in page
+    assert "page" not in Tags(render.render_proof(Passage("k.csv", None, None, 0, "", "row", ""))).text
+
+
+def test_progress_in_bytes_counts_megabytes_and_the_unknown_has_no_percent() -> None:
+    page = render.render_status(Progress("Fetching", 3_000_000, 12_000_000, "B"))
+    assert "3 of 12 MB" in page
+    assert 'aria-valuenow="25"' in page
+    assert "aria-valuenow" not in render.render_status(Progress("Indexing", 0, 0, "files"))
+    assert render.render_status(None) == ""
+
+
+def test_the_library_says_what_is_ready_and_what_failed_and_why() -> None:
+    ready = DocumentInfo(1, "c", "a.pdf", "a", "ready", None, 1, 1204, 9, "")
+    failed = DocumentInfo(2, "c", "b.pdf", "b", "failed", "it needs a password", 0, 0, 9, "")
+    text = Tags(render.render_documents([ready, failed])).text
+    assert "Library · 2 documents" in text
+    assert "1 page · 1,204 passages" in text
+    assert "it needs a password" in text
+    assert "Nothing here yet" in render.render_documents([])

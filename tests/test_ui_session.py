@@ -1,0 +1,135 @@
+"""One tab's records, and the pump that streams into them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.errors import DocumentError, ModelError, RagError
+from rag.types import Answer, AnswerEvent, FileReport, Progress, Sources, Timings, Token
+from rag.ui_session import Pump, Session, TurnView, UploadRow, stream_turn, stream_uploads
+
+NO_TIME = Timings(0, 0, 0, 0, 0, 0, 0)
+
+
+def gate() -> threading.Semaphore:
+    return threading.Semaphore(1)
+
+
+def test_stop_ends_the_watch_at_once_even_while_the_work_is_busy() -> None:
+    release, closed = threading.Event(), threading.Event()
+
+    def work() -> Iterator[str]:
+        try:
+            yield "a"
+            release.wait(5)
+            yield "b"
+            yield "c"
+        finally:
+            closed.set()
+
+    pump = Pump[str](gate())
+    pump.start(work)
+    watch = pump.watch()
+    assert next(watch) == ["a"]
+    threading.Timer(0.1, pump.stop).start()
+    begun = time.monotonic()
+    assert [item for batch in watch for item in batch] == []
+    assert time.monotonic() - begun < 1
+    assert not closed.is_set()
+    release.set()
+    assert closed.wait(1)
+
+
+def test_items_arrive_whole_and_in_order() -> None:
+    pump = Pump[int](gate())
+    pump.start(lambda: iter(range(1, 500)))
+    assert [item for batch in pump.watch() for item in batch] == list(range(1, 500))
+
+
+def test_a_pump_waits_for_its_gate_and_frees_it_after_a_failure() -> None:
+    door = gate()
+
+    def failing() -> Iterator[int]:
+        raise ModelError("no weights")
+        yield 1
+
+    with door:
+        pump = Pump[int](door)
+        pump.start(failing)
+        assert next(pump.watch()) == []
+        assert pump.queued
+    with pytest.raises(ModelError, match="no weights"):
+        list(pump.watch())
+    assert door.acquire(timeout=1)
+
+
+def test_an_unknown_failure_becomes_a_plain_sentence_and_a_log_entry(caplog: pytest.LogCaptureFixture) -> None:
+    def failing() -> Iterator[int]:
+        yield 1 // 0
+
+    pump = Pump[int](gate())
+    pump.start(failing)
+    with pytest.raises(RagError, match="Something went wrong"):
+        list(pump.watch())
+    assert "ZeroDivisionError" in caplog.text
+
+
+def events(*given: AnswerEvent) -> Iterator[AnswerEvent]:
+    yield from given
+
+
+def run(session: Session, question: str, *given: AnswerEvent) -> TurnView:
+    return list(stream_turn(session, question, lambda *_: events(*given), lambda: None, gate()))[-1]
+
+
+def test_a_turn_ends_with_its_answer_and_becomes_history() -> None:
+    session = Session()
+    answer = Answer("q", "Yes [1].", False, (), (), (), NO_TIME, "m")
+    assert run(session, "q", Sources(()), Token("Ye"), Token("s"), answer).phase == "done"
+    assert [(turn.question, turn.answer) for turn in session.history()] == [("q", "Yes [1].")]
+    assert session.pump is None
+
+
+def test_a_stream_without_an_answer_is_marked_stopped() -> None:
+    session = Session()
+    assert run(session, "q", Sources(()), Token("Half a")).phase == "stopped"
+    assert session.history()[0].answer == "Half a"
+
+
+def test_a_failure_to_start_is_shown_instead_of_asking() -> None:
+    session = Session()
+    turns = list(stream_turn(session, "q", lambda *_: events(Token("never")), lambda: "no weights", gate()))
+    assert (turns[-1].phase, turns[-1].error, turns[-1].text) == ("failed", "no weights", "")
+
+
+def test_each_upload_ends_in_its_own_state(caplog: pytest.LogCaptureFixture) -> None:
+    def add(paths: object) -> Iterator[Progress | FileReport]:
+        name = rows[seen].path.name
+        yield Progress("reading", 1, 2, "pages")
+        if name == "a":
+            raise DocumentError("a is empty")
+        if name == "b":
+            raise OSError("disk")
+        if name != "silent":
+            yield FileReport(name, name, "unchanged" if name == "old" else "added", None, 1, 1)
+
+    rows = [UploadRow(Path(name)) for name in ("a", "b", "old", "new", "silent")]
+    seen = 0
+    for row in stream_uploads(rows, lambda paths: add(paths)):
+        seen = rows.index(row) + row.finished
+    assert [row.state for row in rows] == ["failed", "failed", "known", "ready", "failed"]
+    assert rows[0].reason == "a is empty"
+    assert "disk" in caplog.text
+    assert "disk" not in rows[1].reason
+
+
+def test_numbers_from_the_browser_find_only_what_is_there() -> None:
+    session = Session(turns=[TurnView("q")])
+    assert session.citation(None, 1) is None
+    assert session.citation(7, 1) is None
+    assert session.citation(0, 1) is None

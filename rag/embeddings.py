@@ -78,7 +78,7 @@ class MpnetEmbeddings(Embeddings):
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """The engine, for one batch. A bare lock would go back to the thread that left it; the queue stops that."""
+        """The engine, for one batch. A bare lock may go back to the thread that left it; the queue stops that."""
         with self._queue:
             self._engine.acquire()
         try:

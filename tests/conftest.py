@@ -1,0 +1,33 @@
+"""What the tests share: settings with a library of their own, and the real embedding model, loaded once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rag.config import Settings, load_settings
+from rag.tokens import TokenCounter, load_tokens
+
+if TYPE_CHECKING:
+    from rag.embeddings import MpnetEmbeddings
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings with an empty library; the weights come from, and go to, the user's own cache."""
+    return load_settings(library=tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="session")
+def tokens(settings: Settings) -> TokenCounter:
+    """The real token counter of mpnet (for slow tests: its weights may have to be fetched)."""
+    return load_tokens(settings, lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def embeddings(settings: Settings) -> MpnetEmbeddings:
+    """The real mpnet (for slow tests)."""
+    from rag.embeddings import load_embeddings
+
+    return load_embeddings(settings, lambda _: None)

@@ -1,0 +1,180 @@
+"""The chain with a model that says what it is told to, and a retriever that finds what it is given."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import pytest
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.messages import BaseMessage
+from langchain_core.retrievers import BaseRetriever
+from pydantic import PrivateAttr
+
+from rag.chain import stream_answer
+from rag.chat import LocalChatModel, to_roles
+from rag.config import Settings, load_settings
+from rag.errors import ModelError, RagError
+from rag.retriever import LibraryRetriever, fit
+from rag.types import Answer, AnswerEvent, Sources, Token, Turn
+
+QUESTION = "How often should the kettle be descaled?"
+
+
+class ScriptedModel(LocalChatModel):
+    """Gives its replies in turn, a word a token, and keeps the prompts it was given."""
+
+    replies: tuple[str, ...]
+    pause: float = 0.0
+    failure: str | None = None
+    _prompts: list[str] = PrivateAttr(default_factory=list)
+    _said: list[str] = PrivateAttr(default_factory=list)
+    _ended: threading.Event = PrivateAttr(default_factory=threading.Event)
+
+    def render(self, messages: Sequence[BaseMessage]) -> str:
+        return "\n".join(f"<{role['role']}> {role['content']}" for role in to_roles(messages))
+
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+    def stream_text(self, prompt: str, max_tokens: int, temperature: float) -> Iterator[str]:
+        if self.failure:
+            raise ModelError(self.failure)
+        self._prompts.append(prompt)
+        try:
+            for word in self.replies[len(self._prompts) - 1].split(" "):
+                time.sleep(self.pause)
+                self._said.append(word)
+                yield word + " "
+        finally:
+            self._ended.set()
+
+
+class GivenRetriever(BaseRetriever):
+    """Finds the same chunks always, cut to the budget it is told."""
+
+    texts: tuple[str, ...]
+    token_budget: int | None = None
+    size: Callable[[Document], int] = len
+
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+        chunks = [
+            Document(
+                text,
+                metadata={
+                    "source": f"{number}.txt", "document_id": number, "page": 3, "page_label": None, "start": 0,
+                    "end": len(text), "number": number, "score": 0.9, "place": ", page 3",
+                },
+            )
+            for number, text in enumerate(self.texts, start=1)
+        ]  # fmt: skip
+        assert self.token_budget is not None
+        return fit(chunks, self.token_budget, self.size)
+
+
+def model(*replies: str, **fields: Any) -> ScriptedModel:
+    fields = {"context_tokens": 2000, "max_answer_tokens": 100, **fields}
+    return ScriptedModel(model_name="scripted", replies=replies, **fields)
+
+
+def ask(
+    llm: ScriptedModel,
+    texts: Sequence[str] = ("Descale the kettle every 60 days.", "Rinse the kettle twice."),
+    settings: Settings | None = None,
+    history: Sequence[Turn] = (),
+    question: str = QUESTION,
+) -> Iterator[AnswerEvent]:
+    retriever = cast(LibraryRetriever, GivenRetriever(texts=tuple(texts)))
+    return stream_answer(llm, retriever, settings or load_settings(), question, history)
+
+
+def test_sources_then_tokens_then_one_answer() -> None:
+    events = list(ask(model("Descale the kettle every 60 days. [1]")))
+    assert isinstance(events[0], Sources)
+    assert [source.number for source in events[0].citations] == [1, 2]
+    assert "".join(event.text for event in events[1:-1] if isinstance(event, Token)).split() == [
+        "Descale", "the", "kettle", "every", "60", "days.", "[1]",
+    ]  # fmt: skip
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert answer.text == "Descale the kettle every 60 days. [1]"
+    assert [citation.source for citation in answer.citations] == ["1.txt"]
+    assert len(answer.sources) == 2
+    assert not answer.refused
+    assert answer.model == "scripted"
+    assert answer.timings.prompt_tokens > 20
+    assert answer.timings.answer_tokens == 7
+    assert 0 <= answer.timings.retrieve_s <= answer.timings.first_token_s <= answer.timings.total_s
+    assert answer.timings.peak_memory_mb > 10
+
+
+def test_the_model_reads_numbered_sources_with_their_place() -> None:
+    llm = model("Yes.")
+    list(ask(llm))
+    assert "[1] (1.txt, page 3)\nDescale the kettle every 60 days.\n\n[2] (2.txt, page 3)\nRinse" in llm._prompts[0]
+
+
+def test_closing_the_answer_stops_the_model_at_its_next_token() -> None:
+    llm = model(" ".join(["word"] * 500), pause=0.01)
+    events = ask(llm)
+    while not isinstance(next(events), Token):
+        pass
+    said = len(llm._said)
+    events.close()  # type: ignore[attr-defined]
+    assert llm._ended.wait(2)
+    assert len(llm._said) <= said + 2
+
+
+def test_a_refusal_cites_nothing_and_keeps_the_nearest_passages() -> None:
+    answer = list(ask(model("The documents do not say. [1]")))[-1]
+    assert isinstance(answer, Answer)
+    assert answer.refused
+    assert answer.citations == ()
+    assert len(answer.sources) == 2
+
+
+def test_silence_is_a_refusal() -> None:
+    answer = list(ask(model("")))[-1]
+    assert isinstance(answer, Answer)
+    assert answer.refused
+
+
+def test_a_first_question_costs_one_call_and_a_follow_up_two() -> None:
+    llm = model("Every 60 days. [1]")
+    list(ask(llm))
+    assert len(llm._prompts) == 1
+    llm = model("How often should the kettle be rinsed?", "Rinse the kettle twice. [2]")
+    answer = list(ask(llm, question="And rinsed?", history=[Turn(QUESTION, "Every 60 days. [1]")]))[-1]
+    assert QUESTION in llm._prompts[0]
+    assert "Question: How often should the kettle be rinsed?" in llm._prompts[1]
+    assert isinstance(answer, Answer)
+    assert answer.question == "And rinsed?"
+
+
+def test_the_prompt_always_fits() -> None:
+    settings = load_settings(llm_context_tokens=512, max_answer_tokens=100, source_tokens=5000)
+    llm = model("Yes.", context_tokens=512, max_answer_tokens=100)
+    answer = list(ask(llm, texts=["word " * 150] * 9, settings=settings))[-1]
+    assert llm.count(llm._prompts[0]) <= 512 - 100
+    assert isinstance(answer, Answer)
+    assert 0 < len(answer.sources) < 9
+
+
+def test_one_chunk_too_long_for_the_prompt_is_cut() -> None:
+    settings = load_settings(source_tokens=100)
+    answer = list(ask(model("Yes."), texts=["word " * 1000], settings=settings))[-1]
+    assert isinstance(answer, Answer)
+    assert 50 < len(answer.sources[0].text.split()) <= 100
+    assert answer.sources[0].end == len(answer.sources[0].text)
+
+
+def test_a_question_without_room_for_sources_is_refused_clearly() -> None:
+    settings = load_settings(llm_context_tokens=512, max_answer_tokens=256)
+    with pytest.raises(RagError, match="the question is too long"):
+        list(ask(model("Yes."), settings=settings, question="why " * 400))
+
+
+def test_a_failing_model_raises_its_error() -> None:
+    with pytest.raises(ModelError, match="out of memory"):
+        list(ask(model("x", failure="out of memory")))

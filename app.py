@@ -3,30 +3,70 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
+import os
+import signal
+import socket
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import RagError
+from rag.errors import RagError, SettingError
 from rag.terminal import Terminal
 from rag.types import Progress
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
     from rag.config import Settings
     from rag.library import Library
 
 SAMPLES = Path(__file__).parent / "sample_docs"
 STARTERS = (
-    "How often should the K3 be descaled in hard water?",
+    "What does the code E3 on the display of the K3 mean?",
     "What is the meal allowance per day in the 2026 expense policy?",
     "Which power bases are recalled, and why?",
 )
 RETRY_S = 20.0
+POLICY = (
+    "default-src 'self'",
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio starts from inline scripts and compiles its templates
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "object-src 'none'",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'self' https://huggingface.co",  # where a Space is shown
+)
+HEADERS = (
+    (b"content-security-policy", "; ".join(POLICY).encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+)
 
 log = logging.getLogger(__name__)
+
+
+class SafeHeaders:
+    """ASGI middleware: the headers that a public page should send and Gradio does not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, with the headers added."""
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, send_safely)
 
 
 class Starting:
@@ -47,19 +87,24 @@ class Starting:
         """Load until it works: a server that is down, or a network that is away, may come back."""
         while not self._ready.is_set():
             try:
-                if samples and not library.manifest.documents():
-                    for event in library.ingest([samples]):
-                        if isinstance(event, Progress) and event.what:
-                            self.report(Progress(f"Indexing the sample library: {event.what}", *_amount(event)))
+                for event in library.ingest_samples(samples) if samples else ():
+                    if isinstance(event, Progress) and event.what:
+                        self.report(replace(event, what=f"Indexing the sample library: {event.what}"))
                 library.load_models()
                 self._ready.set()
             except RagError as error:
-                self.state = str(error)
-                self._terminal.error(f"{error} (trying again in {RETRY_S:.0f} s)")
-                self._ready.wait(RETRY_S)
+                self._fail(str(error))
+            except Exception:
+                log.exception("starting failed")
+                self._fail("Something went wrong while starting. The details are in the log.")
         self.state = None
         self._terminal.clear()
         self._terminal.print("Ready.")
+
+    def _fail(self, message: str) -> None:
+        self.state = message
+        self._terminal.error(f"{message} (trying again in {RETRY_S:.0f} s)")
+        self._ready.wait(RETRY_S)
 
 
 def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
@@ -76,16 +121,19 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
 def main(args: Sequence[str] | None = None) -> int:
     """Serve the page until it is stopped; returns the exit status."""
     options = parse_args(args)
-    # Imported once the command line holds, so that --help answers at once
+    # Imported once the command line holds, so that --help answers at once; the slow ones once the settings hold
     from rag.config import load_settings
-    from rag.library import Library
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("langchain_core.callbacks.manager").addFilter(_is_news)
     with Terminal() as terminal:
         try:
             settings = load_settings(
                 library=options.library, collection=options.collection, host=options.host, port=options.port
             )
+            _check_address(settings)
+            from rag.library import Library
+
             starting = Starting(terminal)
             library = Library(settings, starting.report)
             url = _serve(library, settings, starting)
@@ -95,16 +143,37 @@ def main(args: Sequence[str] | None = None) -> int:
         terminal.print(f"Footnote is at {url}  (Ctrl-C stops it)")
         samples = None if options.no_samples else SAMPLES
         threading.Thread(target=starting.run, args=(library, samples), name="starting", daemon=True).start()
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return 0
+        threading.Event().wait()
     return 0
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of LangChain's says more than that someone chose Stop, which it takes for a failed callback."""
+    return "_StoppedError" not in record.getMessage()
+
+
+def _check_address(settings: Settings) -> None:
+    """Raise SettingError where nothing can listen, before anything slow is done."""
+    host = settings.host or "127.0.0.1"
+    try:
+        family, *_, address = socket.getaddrinfo(host.strip("[]"), settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise SettingError(
+                f"port {settings.port} is taken: is Footnote running already? Choose another one with --port"
+            ) from error
+        raise SettingError(
+            f"cannot listen on {host}, port {settings.port}: {error.strerror}; choose others with --host and --port"
+        ) from error
+
+
 def _serve(library: Library, settings: Settings, starting: Starting) -> str:
-    """Start the server in the background; returns the page's address. Raises SettingError for a port that is taken."""
-    from rag.errors import SettingError
+    """Start the server in the background; returns the page's address. Raises SettingError when it does not start."""
+    from starlette.middleware import Middleware
+
     from rag.ui import Actions, build_ui, launch_options
 
     actions = Actions(
@@ -122,18 +191,21 @@ def _serve(library: Library, settings: Settings, starting: Starting) -> str:
             max_file_size=settings.max_file_mb * 2**20,
             prevent_thread_lock=True,
             quiet=True,
+            app_kwargs={"middleware": [Middleware(SafeHeaders)]},
             **launch_options(),
         )
     except OSError as error:
-        raise SettingError(
-            f"port {settings.port} is taken: is Footnote running already? Choose another --port"
-        ) from error
+        raise SettingError(f"the page could not be served on port {settings.port}; choose another --port") from error
     return str(url)
 
 
-def _amount(progress: Progress) -> tuple[int, int, str]:
-    return progress.done, progress.total, progress.unit
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = main()
+    except KeyboardInterrupt:
+        status = 0
+    sys.stdout.flush()
+    # Not sys.exit: the engines' own threads may still load or answer, and crash when the interpreter is taken from
+    # under them. Nothing is lost: whatever is on disk withstands a kill.
+    os._exit(status)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from rag.errors import RagError
-from rag.terminal import Terminal
+from rag.terminal import Terminal, plain
 from rag.types import FileReport, FileState, IngestReport, Progress
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = parse_args(args)
-    # Imported once the command line holds, so that --help answers at once
-    from rag.config import load_settings
-    from rag.library import Library
-
     with Terminal() as terminal:
         try:
+            # Imported once the command line holds, so that --help answers at once
+            from rag.config import load_settings
+            from rag.library import Library
+
             settings = load_settings(library=options.library, collection=options.collection)
             library = Library(settings, terminal.progress)
             for name in options.delete:
@@ -100,7 +100,7 @@ def _print_file(file: FileReport, as_json: bool, terminal: Terminal) -> None:
         terminal.print(json.dumps(asdict(file), ensure_ascii=False))
         return
     detail = file.reason or (f"{file.pages} pages, " if file.pages else "") + f"{file.chunks} chunks"
-    terminal.print(f"{file.state:<9} {file.source}" + (f"  ({detail})" if file.reason or file.chunks else ""))
+    terminal.print(f"{file.state:<9} {plain(file.source)}" + (f"  ({detail})" if file.reason or file.chunks else ""))
 
 
 def _print_summary(report: IngestReport, options: argparse.Namespace, terminal: Terminal) -> None:

@@ -122,8 +122,9 @@ def _lines() -> Iterator[str]:
 
 def _answer(library: Library, question: str, as_json: bool, terminal: Terminal) -> None:
     written = ""
+    watched = sys.stdout.isatty() and not as_json
     for event in library.ask(question):
-        if isinstance(event, Token) and not as_json:
+        if isinstance(event, Token) and watched:
             written += event.text
             sys.stdout.write(event.text)
             sys.stdout.flush()
@@ -135,10 +136,11 @@ def _answer(library: Library, question: str, as_json: bool, terminal: Terminal) 
 
 
 def _print_answer(answer: Answer, written: str, terminal: Terminal) -> None:
-    """What follows the streamed text: the checked text where it differs, the sources, the cost."""
-    terminal.print("\n")
+    """The checked answer, unless just this was `written` while it streamed; its sources; its cost."""
+    if written:
+        terminal.print("\n")
     if answer.text != written.strip():
-        terminal.print(f"Checked against the sources:\n{answer.text}\n")
+        terminal.print(("Checked: " if written else "") + answer.text + "\n")
     if answer.refused:
         terminal.print("The nearest passages:")
     _print_citations(answer.sources if answer.refused else answer.citations, terminal)

@@ -36,12 +36,12 @@ class Settings(BaseSettings):
     embedding_model: str = Field(
         "all-mpnet-base-v2", description="Embedding model: a name of `python -m rag models`, or a folder"
     )
-    chunk_size: int = Field(1000, ge=100, le=8000, description="Characters a chunk may hold at most")
-    chunk_overlap: int = Field(150, ge=0, description="Characters that neighbouring chunks share at most")
+    chunk_size: int = Field(600, ge=100, le=8000, description="Characters a chunk may hold at most")
+    chunk_overlap: int = Field(100, ge=0, description="Characters that neighbouring chunks share at most")
     max_file_mb: int = Field(100, ge=1, description="Larger files are refused (MiB)")
 
-    top_k: int = Field(5, ge=1, le=50, description="Chunks shown to the model at most")
-    source_tokens: int = Field(1400, ge=100, description="Tokens of sources in a prompt at most")
+    top_k: int = Field(4, ge=1, le=50, description="Chunks shown to the model at most")
+    source_tokens: int = Field(900, ge=100, description="Tokens of sources in a prompt at most")
 
     llm_backend: Literal["auto", "transformers", "gguf", "openai"] = Field(
         "auto", description="auto: the server of RAG_LLM_BASE_URL, else a CUDA GPU in 4 bits, else a GGUF on the CPU"

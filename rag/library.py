@@ -91,6 +91,14 @@ class Library:
         """Bring files and folders into the library; see Ingester.ingest."""
         return self._ingester.ingest(paths, dry_run=dry_run, prune=prune)
 
+    def ingest_samples(self, folder: Path) -> Iterator[IngestEvent]:
+        """Bring sample documents into a library that never held any, or go on where that was cut short."""
+        if self.manifest.get_meta("samples") is None:
+            self.manifest.set_meta("samples", "unwanted" if self.manifest.documents() else "begun")
+        if self.manifest.get_meta("samples") == "begun":
+            yield from self.ingest([folder])
+            self.manifest.set_meta("samples", "done")
+
     def upload(self, files: Sequence[Path]) -> Generator[IngestEvent, None, IngestReport]:
         """Keep copies of these files in the library itself and bring them in. A taken name gets a number."""
         folder = self._uploads
@@ -104,7 +112,7 @@ class Library:
     def delete(self, document_id: int) -> None:
         """Forget a document; of an upload the kept copy goes too, any other file stays where it is."""
         document = self.manifest.document(document_id)
-        self._ingester.delete(document)
+        self._ingester.delete(document.id)
         if Path(document.path).parent == self._uploads.resolve():
             with suppress(FileNotFoundError):
                 Path(document.path).unlink()

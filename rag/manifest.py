@@ -7,7 +7,8 @@ old one invisible, in one transaction:
     indexing --(publish)--> ready --(publish of its successor, or retire)--> deleting --(forget)--> gone
 
 Readers see only what is `ready` or `failed`. A process that dies leaves rows in `indexing` or `deleting`; the next
-writer forgets them (`unfinished`).
+writer retires and forgets them (`unfinished`). A vector stays until `drop_unused_vectors`, so that what a process had
+embedded when it died is not embedded again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import hashlib
 import re
 import sqlite3
 import threading
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,11 +32,12 @@ from rag.types import DocumentInfo
 
 SCHEMA_VERSION = "1"
 _SCHEMA = Path(__file__).with_name("manifest.sql")
-_INFO = """
-SELECT d.id, d.collection, d.source, d.path, d.state, d.reason,
-       (SELECT count(*) FROM pages WHERE document_id = d.id AND number IS NOT NULL),
-       (SELECT count(*) FROM chunks WHERE document_id = d.id),
-       d.size, d.updated
+_COUNTS = """
+    (SELECT count(*) FROM pages WHERE document_id = d.id AND number IS NOT NULL),
+    (SELECT count(*) FROM chunks WHERE document_id = d.id)
+"""
+_INFO = f"""
+SELECT d.id, d.collection, d.source, d.path, d.state, d.reason, {_COUNTS}, d.size, d.updated
 FROM documents d WHERE d.state IN ('ready', 'failed')
 """
 
@@ -58,6 +61,8 @@ class DocumentRow:
     source: str
     state: str
     reason: str | None
+    pages: int
+    chunks: int
     fingerprint: Fingerprint
 
 
@@ -82,15 +87,21 @@ class Manifest:
                     for statement in _statements(_SCHEMA.read_text()):
                         db.execute(statement)
                     db.execute("INSERT INTO meta VALUES ('schema', ?)", [SCHEMA_VERSION])
+                    db.execute("INSERT INTO meta VALUES ('library', ?)", [uuid.uuid4().hex])
         found = self.get_meta("schema")
         if found != SCHEMA_VERSION:
             raise LibraryError(f"{path} was made by another version of Footnote (schema {found}, not {SCHEMA_VERSION})")
 
     # ---- meta
 
+    @property
+    def identity(self) -> str:
+        """What tells this manifest from any other."""
+        return self.get_meta("library") or ""
+
     def get_meta(self, key: str) -> str | None:
         """The value kept under a key, or None."""
-        row = self._read("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+        row = self._row("SELECT value FROM meta WHERE key = ?", [key])
         return row[0] if row else None
 
     def set_meta(self, key: str, value: str) -> None:
@@ -107,14 +118,14 @@ class Manifest:
 
     def rows(self, collection: str, condition: str = "", values: Sequence[Any] = ()) -> list[DocumentRow]:
         """The visible documents of a collection, by source."""
-        cursor = self._read(
-            "SELECT id, path, source, state, reason, sha256, size, mtime_ns, recipe FROM documents "
+        found = self._read(
+            f"SELECT id, path, source, state, reason, {_COUNTS}, sha256, size, mtime_ns, recipe FROM documents d "
             f"WHERE state IN ('ready', 'failed') AND collection = ? {condition} ORDER BY source, path",
             [collection, *values],
         )
         return [
-            DocumentRow(document_id, path, source, state, reason, Fingerprint(*fingerprint))
-            for document_id, path, source, state, reason, *fingerprint in cursor
+            DocumentRow(document_id, path, source, state, reason, pages, chunks, Fingerprint(*fingerprint))
+            for document_id, path, source, state, reason, pages, chunks, *fingerprint in found
         ]
 
     def touch(self, document_id: int, source: str, mtime_ns: int) -> None:
@@ -207,23 +218,23 @@ class Manifest:
             db.execute("UPDATE documents SET state = 'deleting' WHERE id = ?", [document_id])
 
     def unfinished(self) -> list[tuple[int, str, list[int]]]:
-        """Documents that are invisible, and should be forgotten: (id, collection, ids of their chunks)."""
-        rows = self._read("SELECT id, collection FROM documents WHERE state IN ('indexing', 'deleting')").fetchall()
+        """Retire what a writer that died was indexing; all that should be forgotten: (id, collection, chunk ids)."""
+        if self._row("SELECT 1 FROM documents WHERE state = 'indexing'"):
+            with self._write() as db:
+                db.execute("UPDATE documents SET state = 'deleting' WHERE state = 'indexing'")
+        rows = self._read("SELECT id, collection FROM documents WHERE state = 'deleting'")
         return [(document_id, collection, self.chunk_ids(document_id)) for document_id, collection in rows]
 
     def forget(self, document_id: int) -> None:
-        """Remove an invisible document and the vectors that were its alone."""
+        """Remove an invisible document with its pages and chunks."""
         with self._write() as db:
-            keys = db.execute("SELECT DISTINCT vector_key FROM chunks WHERE document_id = ?", [document_id]).fetchall()
             db.execute("DELETE FROM documents WHERE id = ?", [document_id])
-            db.executemany(
-                "DELETE FROM vectors WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM chunks WHERE vector_key = ?1)", keys
-            )
 
     def drop_unused_vectors(self) -> None:
-        """Remove vectors that no chunk has: what a run that died had embedded of a file that is gone since."""
-        with self._write() as db:
-            db.execute("DELETE FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE vector_key = vectors.key)")
+        """Remove the vectors that no chunk has: those of documents that were forgotten or never finished."""
+        with self._write() as db:  # both sides of EXCEPT are read from an index, not from the vectors themselves
+            unused = "SELECT key FROM vectors EXCEPT SELECT vector_key FROM chunks"
+            db.execute(f"DELETE FROM vectors WHERE key IN ({unused})")
 
     def replace_vectors(self, texts: Sequence[str], vectors: Sequence[Sequence[float]]) -> None:
         """Put new vectors in the place of those of these texts (another embedding model)."""
@@ -245,7 +256,7 @@ class Manifest:
 
     def document(self, document_id: int) -> DocumentInfo:
         """One visible document; LibraryError when it has been deleted."""
-        row = self._read(f"{_INFO} AND d.id = ?", [document_id]).fetchone()
+        row = self._row(f"{_INFO} AND d.id = ?", [document_id])
         if row is None:
             raise LibraryError("this document is no longer in the library")
         return DocumentInfo(*row)
@@ -277,11 +288,11 @@ class Manifest:
         """Chunks of visible documents by id; ids that are not visible are left out."""
         found = {}
         for chunk_id in ids:
-            row = self._read(
+            row = self._row(
                 "SELECT c.text, d.source, c.document_id, c.page, c.page_label, c.start, c.end "
                 "FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id = ? AND d.state = 'ready'",
                 [chunk_id],
-            ).fetchone()
+            )
             if row:
                 names = ("source", "document_id", "page", "page_label", "start", "end")
                 found[chunk_id] = Document(row[0], id=str(chunk_id), metadata=dict(zip(names, row[1:], strict=True)))
@@ -300,18 +311,22 @@ class Manifest:
         return [row[0] for row in rows]
 
     def vectors(self, ids: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """The vectors of these chunks, shape (len(ids), dimension)."""
+        """The vectors of these chunks, shape (len(ids), dimension). LibraryError when a chunk is gone."""
         query = "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.vector_key WHERE c.id = ?"
-        return np.stack([np.frombuffer(self._read(query, [i]).fetchone()[0], np.float32) for i in ids])
+        rows = [self._row(query, [i]) for i in ids]
+        if None in rows:
+            raise LibraryError("a document was removed from the library in this moment; try again")
+        return np.stack([np.frombuffer(row[0], np.float32) for row in rows if row])
 
     def collections(self) -> list[str]:
         """The names of the collections that hold anything."""
         return [row[0] for row in self._read("SELECT DISTINCT collection FROM documents ORDER BY 1")]
 
     def all_chunk_ids(self, collection: str) -> list[int]:
-        """The ids of every chunk of a collection, those of documents still being indexed included."""
+        """The ids of every chunk of a collection, also of documents being indexed, but not of those being deleted."""
         query = (
-            "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.collection = ? ORDER BY c.id"
+            "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id "
+            "WHERE d.collection = ? AND d.state != 'deleting' ORDER BY c.id"
         )
         return [row[0] for row in self._read(query, [collection])]
 
@@ -322,7 +337,7 @@ class Manifest:
     # ---- SQLite
 
     def _has_vector(self, key: bytes) -> bool:
-        return self._read("SELECT 1 FROM vectors WHERE key = ?", [key]).fetchone() is not None
+        return self._row("SELECT 1 FROM vectors WHERE key = ?", [key]) is not None
 
     @staticmethod
     def _insert(
@@ -361,9 +376,23 @@ class Manifest:
             self._local.connection = connection
         return connection
 
-    def _read(self, query: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Whatever this thread reads inside is of one moment: what is found first is still there afterwards."""
         with self._explained():
-            return self._connection().execute(query, values)
+            db = self._connection()
+            db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            db.execute("ROLLBACK")
+
+    def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._explained():  # all of it at once: damage may show on any row, and an open cursor holds up writers
+            return self._connection().execute(query, values).fetchall()
+
+    def _row(self, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        return next(iter(self._read(query, values)), None)
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:

@@ -34,12 +34,13 @@ class LibraryRetriever(BaseRetriever):
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         vector = self.embeddings.embed_query(query)
         by_meaning = self.index.search(self.collection, vector, POOL)
-        by_words = self.manifest.keyword_search(self.collection, query, POOL)
-        chunks = self.manifest.chunks(fuse([by_meaning, by_words]))
-        best = distinct(list(chunks.values()))[: self.k]
-        if not best:
-            return []
-        scores = self.manifest.vectors([int(str(chunk.id)) for chunk in best]) @ np.asarray(vector, np.float32)
+        with self.manifest.snapshot():  # or a document could be deleted between its chunks and their vectors
+            by_words = self.manifest.keyword_search(self.collection, query, POOL)
+            chunks = self.manifest.chunks(fuse([by_meaning, by_words]))
+            best = distinct(list(chunks.values()))[: self.k]
+            if not best:
+                return []
+            scores = self.manifest.vectors([int(str(chunk.id)) for chunk in best]) @ np.asarray(vector, np.float32)
         numbered = [
             Document(
                 chunk.page_content,

@@ -1,13 +1,16 @@
 """The vector index: Chroma, made from the manifest. The only module that knows Chroma.
 
 Chroma 1.5 loses vectors when two processes write one folder, shows a process only what it wrote itself, and can be left
-unreadable by a kill in the middle of a write. Hence, around every use: one lock across processes, a stamp that tells
-whether another process has written since this one opened the folder, and a mark that outlives a process killed inside.
-Where that mark is found, or Chroma raises, the index is made again from the manifest's vectors.
+unreadable by a kill in the middle of a write; it takes an emptied folder for a new one, goes on without vectors whose
+file is missing, and crashes on one cut short. Hence, around every use: one lock across processes; a mark that outlives
+a process killed inside; and a stamp, which names the last write, so that another process's is noticed, and lists the
+files as they were left. Where the mark is found, or the files are not those of the stamp, or Chroma raises, the index
+is made again from the manifest's vectors.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
 import uuid
@@ -30,11 +33,16 @@ Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 log = logging.getLogger(__name__)
 _BATCH = 1000
+_SCARCE = 2**22  # with fewer bytes free, the disk is the reason whatever Chroma calls it
 _CONFIGURATION: Any = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}}
 
 
 class Truth(Protocol):
     """What the index is made from."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from any other."""
 
     def collections(self) -> list[str]:
         """The names of the collections."""
@@ -82,6 +90,7 @@ class VectorIndex:
         """Make the index again from the manifest. `progress` hears of the chunks done and of all."""
         with self._alone():
             self._make(progress)
+            self._sign()
 
     def close(self) -> None:
         """Let go of the files."""
@@ -92,39 +101,70 @@ class VectorIndex:
         """Run an operation on a current client; where Chroma cannot, make the index again and run it once more."""
         with self._alone() as died:
             if died:
-                log.warning("A process died while it used the vector index; making it again from the manifest")
+                log.warning("The vector index was left half written; making it again from the manifest")
                 self._make()
-            self._notice_others()
-            if writing:  # before the write: a kill after it cannot leave another process with old news
-                self._sign()
+            else:
+                self._notice_others()
+            if writing:
+                self._seen = uuid.uuid4().hex
             try:
-                return operation(self._connect())
+                result = operation(self._connect())
             except ChromaError as error:
+                if self._is_full(error):
+                    raise
                 log.warning("Chroma cannot use the vector index (%s); making it again from the manifest", error)
                 self._make()
-                return operation(self._connect())
+                result = operation(self._connect())
+            self._sign()
+            return result
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
         """Hold the lock, and the mark. Yields whether an earlier holder died; the mark stays if this one fails."""
-        with self._lock:
-            try:
+        try:
+            with self._lock:
                 died = self._mark.exists()
                 self._mark.touch()
                 yield died
                 self._mark.unlink()
-            except (OSError, ChromaError) as error:
-                raise LibraryError(f"the vector index {self._folder} cannot be used: {error}") from error
+        except (OSError, ChromaError) as error:
+            if self._is_full(error):
+                raise LibraryError(
+                    f"the disk that holds {self._folder} is full; free some space and run this again: "
+                    "what was added before is safe"
+                ) from error
+            raise LibraryError(f"the vector index {self._folder} cannot be used: {error}") from error
+
+    def _is_full(self, error: Exception) -> bool:
+        if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
+            return True
+        return shutil.disk_usage(self._folder.parent).free < _SCARCE
 
     def _notice_others(self) -> None:
+        """Let go of a folder that another process has written to; make one again that is not as it was left."""
         stamp = self._stamp.read_text() if self._stamp.exists() else ""
-        if stamp != self._seen:
+        write, _, files = stamp.partition("\n")
+        if write != self._seen:
             self._close()
-            self._seen = stamp
+            self._seen = write
+        if self._client is None and files != self._files():
+            if stamp:
+                log.warning("The vector index is not as it was left; making it again from the manifest")
+            self._make()
 
     def _sign(self) -> None:
-        self._seen = uuid.uuid4().hex
-        self._stamp.write_text(self._seen)
+        stamp = f"{self._seen}\n{self._files()}"
+        if not self._stamp.exists() or self._stamp.read_text() != stamp:
+            self._stamp.write_text(stamp)
+
+    def _files(self) -> str:
+        """The manifest that the index was made from, and the files with their sizes, in words.
+
+        The database comes without its size, which changes when it is closed; a damaged one raises.
+        """
+        files = sorted(path for path in self._folder.rglob("*") if path.is_file() and path.stat().st_size)
+        sizes = (f"{p.relative_to(self._folder)} {p.stat().st_size if p.parent != self._folder else ''}" for p in files)
+        return "\n".join([self._truth.identity, *sizes])
 
     def _connect(self) -> Client:
         if self._client is None:
@@ -144,9 +184,11 @@ class VectorIndex:
     def _make(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         self._close()
         Client.clear_system_cache()  # a folder that Chroma failed to open stays there as if it were open
-        if self._folder.exists():
+        if self._folder.is_dir():
             shutil.rmtree(self._folder)
-        self._sign()
+        else:
+            self._folder.unlink(missing_ok=True)
+        self._seen = uuid.uuid4().hex
         client = self._connect()
         wanted = {name: self._truth.all_chunk_ids(name) for name in self._truth.collections()}
         total, done = sum(map(len, wanted.values())), 0

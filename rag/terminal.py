@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -31,6 +32,7 @@ class Terminal:
 
     def progress(self, progress: Progress) -> None:
         """Show how far the work is."""
+        progress = replace(progress, what=plain(progress.what))
         if sys.stderr.isatty():
             self._draw(progress)
         else:
@@ -64,6 +66,7 @@ class Terminal:
                 unit_divisor=1024,
                 leave=False,
                 file=sys.stderr,
+                bar_format=None if progress.total else "{desc} [{elapsed}]",
             )
         bar.set_description_str(progress.what, refresh=False)
         bar.update(progress.done - bar.n)
@@ -80,6 +83,11 @@ class Terminal:
         amount = f"  {_amount(progress.done, progress.unit)} of {_amount(progress.total, progress.unit)}"
         sys.stderr.write(progress.what + (amount if progress.total else "") + "\n")
         sys.stderr.flush()
+
+
+def plain(name: str) -> str:
+    """A file's name on one line: line ends and control characters, which could steer a terminal, as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def _amount(count: int, unit: str) -> str:

@@ -206,13 +206,13 @@ def render_sources(turn: TurnView | None, index: int | None, opened: int | None)
     if turn is None or not turn.sources:
         return ""
     refused = turn.answer is not None and turn.answer.refused
-    head = f"<h2>{texts.SOURCES_NEAR if refused else texts.SOURCES_READ}</h2>"
+    head = f"<h2>{texts.SOURCES_NEAR if refused else texts.SOURCES_READ}<small>{texts.SOURCES_FACTS}</small></h2>"
     return head + "".join(_source(source, index or 0, source.number == opened) for source in turn.sources)
 
 
 def _source(source: Citation, index: int, on: bool) -> str:
     facts = [f"p. {escape(source.page_label or str(source.page))}"] if source.page is not None else []
-    facts.append(f'<span title="relevance score">{source.score:.2f}</span>')
+    facts.append(f'<span title="{texts.SCORE}">{source.score:.2f}</span>')
     return (
         f'<button type="button" class="src{" on" if on else ""}" data-turn="{index}" data-n="{source.number}" '
         f'aria-pressed="{str(on).lower()}"><span class="n{" on" if on else ""}">{source.number}</span>'

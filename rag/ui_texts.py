@@ -23,9 +23,11 @@ EMPTY_TALK_TITLE = "What would you like to know?"
 EMPTY_TALK = "Answers come from your documents alone. Choose a number in an answer to see the passage it rests on."
 STARTERS = "Try one of these"
 
-NO_PROOF = "Choose a number in an answer, and the passage it came from opens here."
+NO_PROOF = "Choose a number in an answer, or one of the passages read for it, and it opens here."
 SOURCES_READ = "Passages read"
 SOURCES_NEAR = "Nearest passages"
+SOURCES_FACTS = "page · score"
+SCORE = "how near the passage is to the question: 1 is nearest"
 PROOF_LOST = "This passage is no longer there. Ask again to get the current ones."
 PASSAGE_MARK = "cited passage"
 

@@ -5,12 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hashed_library import HashedEmbeddings
 
 from rag.config import Settings, load_settings
 from rag.tokens import TokenCounter, load_tokens
 
 if TYPE_CHECKING:
     from rag.embeddings import MpnetEmbeddings
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How often test_kills.py kills an ingest run: a few times in CI, 50 for the published figure."""
+    parser.addoption("--kills", type=int, default=6, help="kills of test_kills.py (default: 6)")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """How often to kill."""
+    return int(request.config.getoption("--kills"))
+
+
+@pytest.fixture
+def hashed_embeddings() -> HashedEmbeddings:
+    """An embedder that needs no model: deterministic unit vectors, a text nearest to itself."""
+    return HashedEmbeddings()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,242 @@
+"""The whole product as a person meets it: `python app.py`, the real models, a real browser, one library."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from app_process import ROOT, AppProcess
+from playwright.sync_api import expect
+from test_browser_page import ask, browser  # noqa: F401  (the fixture)
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SAMPLES = sorted(path.name for path in (ROOT / "sample_docs").iterdir())
+PAGE_S = 10.0
+SOON = 30_000  # milliseconds for the page to show what it already knows, on a machine that is busy
+ANSWER = 240_000  # for a whole answer, and for loading the models
+MODELS = 900_000  # where they must be fetched first
+
+WARRANTY = "How long is the concealed heating element covered by the warranty?"
+RECALL = "Which power bases are recalled, and why?"
+LIGHTHOUSE = (
+    "The lamp of the Veldmoor lighthouse weighs 4,713 kilograms. It was lit for the first time on 3 May 1887.\n"
+)
+LIGHTHOUSE_ASKED = "How much does the lamp of the Veldmoor lighthouse weigh?"
+ORCHARD = "The orchard of Quillbeck grows 212 medlar trees. Its gate is painted violet every second spring.\n"
+ORCHARD_ASKED = "How many medlar trees does the orchard of Quillbeck grow?"
+
+Open = Callable[[AppProcess], Any]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    process = AppProcess(tmp_path_factory.mktemp("app") / "library")
+    yield process
+    process.kill()
+    print(process.written("stderr"))
+
+
+@pytest.fixture
+def open_tab(browser: Any) -> Iterator[Open]:  # noqa: F811
+    """Opens an app in a fresh browser profile. Whatever the tab asked another machine for, or complained of, fails."""
+    contexts, requests, complaints = [], [], []
+
+    def open_app(running: AppProcess) -> Any:
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        contexts.append(context)
+        context.set_default_timeout(SOON)
+        context.on("request", lambda request: requests.append(request.url))
+        context.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        tab = context.new_page()
+        tab.goto(running.address)
+        assert requests
+        expect(tab.locator("#documents h2")).to_be_visible(timeout=SOON)
+        return tab
+
+    yield open_app
+    for context in contexts:
+        context.close()
+    assert [url for url in requests if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
+    assert complaints == []
+
+
+@pytest.fixture
+def tab(app: AppProcess, open_tab: Open) -> Any:
+    """The app with its models loaded and the sample library in it."""
+    app.wait_for_page()
+    tab = open_tab(app)
+    expect(documents(tab, SAMPLES[-1])).to_be_visible(timeout=MODELS)
+    expect(tab.locator("#status .status")).to_have_count(0, timeout=MODELS)
+    return tab
+
+
+def documents(tab: Any, name: str) -> Any:
+    return tab.locator("#documents .doc", has_text=name)
+
+
+def answered(tab: Any, question: str) -> str:
+    """Ask, wait for the end of the answer, and return it as it can be read."""
+    ask(tab, question)
+    expect(tab.locator("#answer .q")).to_have_text(question, timeout=SOON)
+    expect(tab.locator("#answer .meta")).to_be_visible(timeout=ANSWER)
+    expect(tab.locator("#ask-button")).to_be_visible()
+    return str(tab.inner_text("#answer .a"))
+
+
+def grown(tab: Any) -> int:
+    """Wait until more text stands in the answer than now; returns how many characters it is."""
+    length = len(tab.inner_text("#answer .a"))
+    tab.wait_for_function(
+        "before => document.querySelector('#answer .a').innerText.length > before", arg=length, timeout=ANSWER
+    )
+    return len(tab.inner_text("#answer .a"))
+
+
+def test_the_page_is_there_while_the_library_and_the_models_load(app: AppProcess, open_tab: Open) -> None:
+    assert app.wait_for_page() < PAGE_S
+    tab = open_tab(app)
+    expect(tab.locator("#status .status")).to_contain_text(re.compile("Starting|Indexing|Loading|Fetching"))
+    expect(tab.locator("#status [role=progressbar]")).to_be_visible()
+    assert "Ready." not in app.written("stdout")
+    expect(tab.locator("#documents h2")).to_have_text(f"Library · {len(SAMPLES)} documents", timeout=MODELS)
+    for name in SAMPLES:
+        expect(documents(tab, name)).to_contain_text("ready")
+    expect(tab.locator("#status .status")).to_have_count(0, timeout=MODELS)
+    assert re.search(r"^(Indexing|Loading) ", app.written("stderr"), re.MULTILINE)
+    assert "Ready." in app.written("stdout")
+
+
+def test_an_answer_streams_and_each_number_opens_its_proof(tab: Any) -> None:
+    ask(tab, RECALL)
+    expect(tab.locator("#sources .src").first).to_be_visible(timeout=ANSWER)
+    expect(tab.locator("#answer .writing")).to_be_visible(timeout=ANSWER)
+    first = grown(tab)
+    assert grown(tab) > first
+    expect(tab.locator("#answer .meta")).to_be_visible(timeout=ANSWER)
+    assert re.search("relay|overheat|fire", tab.inner_text("#answer .a"))
+    tab.click("#answer .n >> nth=0")
+    expect(tab.locator("#proof header")).to_contain_text("recall-notice.html")
+    expect(tab.locator("#sources .src.on")).to_have_count(1)
+
+    assert re.search(r"\b(5|five) years", answered(tab, WARRANTY))
+    expect(tab.locator("#sources .src", has_text="warranty-terms.md").first).to_be_visible()
+    expect(tab.locator("#sources .src small").first).to_have_text(re.compile(r"(p\. \w+ · )?-?\d\.\d\d$"))
+    tab.click("#answer .n >> nth=0")
+    expect(tab.locator("#proof header")).to_contain_text("warranty-terms.md")
+    expect(tab.locator("#proof mark")).to_contain_text("The concealed heating element is covered for 5 years")
+
+
+def test_a_page_number_stands_by_what_has_pages_and_a_follow_up_is_understood(tab: Any) -> None:
+    assert "contacts" in answered(tab, "What does the code E3 on the display of the K3 mean?")
+    expect(tab.locator("#sources .src small").first).to_contain_text("p. ")
+    expect(tab.locator("#proof header")).to_contain_text("k3-manual-2026.pdf")
+    expect(tab.locator("#proof header")).to_contain_text(re.compile(r"page \d+ of \d+"))
+    expect(tab.locator("#proof mark")).to_contain_text("Kettle not seated on the base")
+    tab.click("#new-chat")
+    assert "27" in answered(tab, "How many days of holiday do full-time staff have?")
+    assert re.search("four|4", answered(tab, "How long does their probation last?"))
+    expect(tab.locator("#thread .turn")).to_have_count(1)
+    expect(tab.locator("#proof header")).to_contain_text("onboarding-handbook.md")
+
+
+def test_stop_ends_the_answer_and_the_next_question_works(tab: Any) -> None:
+    ask(tab, "Explain everything that the onboarding handbook says about the first weeks, in many sentences.")
+    expect(tab.locator("#answer .writing")).to_be_visible(timeout=ANSWER)
+    expect(tab.locator("#ask-button")).to_be_hidden()
+    tab.click("#stop-button")
+    expect(tab.locator("#answer .tag")).to_have_text("stopped")
+    expect(tab.locator("#ask-button")).to_be_visible()
+    expect(tab.locator("#stop-button")).to_be_hidden()
+    kept = tab.inner_text("#answer .a")
+    assert kept
+    assert re.search(r"\b(5|five) years", answered(tab, WARRANTY))
+    assert kept in tab.inner_text("#thread")
+
+
+def test_an_upload_answers_until_it_is_deleted(tab: Any, tmp_path: Path) -> None:
+    note = tmp_path / "veldmoor-lighthouse.txt"
+    note.write_text(LIGHTHOUSE, "utf-8")
+    tab.set_input_files("#upload input[type=file]", note)
+    expect(tab.locator("#uploads .doc")).to_contain_text(re.compile("veldmoor-lighthouse.txt.*(waiting|reading)", re.S))
+    expect(documents(tab, note.name)).to_contain_text("ready", timeout=ANSWER)
+    expect(tab.locator("#uploads .doc")).to_have_count(0)
+    expect(tab.locator("#documents h2")).to_have_text(f"Library · {len(SAMPLES) + 1} documents")
+
+    assert re.search(r"4,?713", answered(tab, LIGHTHOUSE_ASKED))
+    tab.click("#answer .n >> nth=0")
+    expect(tab.locator("#proof header")).to_contain_text(note.name)
+    expect(tab.locator("#proof mark")).to_contain_text("4,713 kilograms")
+
+    documents(tab, note.name).hover()
+    documents(tab, note.name).locator("[data-confirm]").click()
+    documents(tab, note.name).locator("[data-forget]").click()
+    expect(documents(tab, note.name)).to_have_count(0)
+    expect(tab.locator("#documents h2")).to_have_text(f"Library · {len(SAMPLES)} documents")
+    expect(tab.locator("#proof mark")).to_have_count(0)
+    tab.click("#new-chat")
+    assert not re.search(r"4,?713", answered(tab, LIGHTHOUSE_ASKED))
+    expect(tab.locator("#sources .src", has_text=note.name)).to_have_count(0)
+
+
+def test_the_next_answer_knows_what_another_process_added(app: AppProcess, tab: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "quillbeck-orchard.md").write_text(ORCHARD, "utf-8")
+    assert "212" not in answered(tab, ORCHARD_ASKED)
+    ask(tab, WARRANTY)
+    ingest = subprocess.run(
+        [sys.executable, "ingest.py", str(folder), "--library", str(app.library)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=ANSWER / 1000,
+    )
+    assert ingest.returncode == 0, ingest.stderr
+    expect(tab.locator("#answer .meta")).to_be_visible(timeout=ANSWER)
+    assert re.search(r"\b(5|five) years", tab.inner_text("#answer .a"))
+    tab.click("#new-chat")
+    assert "212" in answered(tab, ORCHARD_ASKED)
+    expect(tab.locator("#proof mark")).to_contain_text("212 medlar trees")
+    expect(documents(tab, "quillbeck-orchard.md")).to_contain_text("ready")
+
+
+def test_a_model_server_that_is_down_is_one_message_and_the_library_still_works(open_tab: Open, tmp_path: Path) -> None:
+    note = tmp_path / "veldmoor-lighthouse.txt"
+    note.write_text(LIGHTHOUSE, "utf-8")
+    server = "http://127.0.0.1:9/v1"
+    broken = AppProcess(tmp_path / "library", "--no-samples", environment={"RAG_LLM_BASE_URL": server})
+    try:
+        broken.wait_for_page()
+        tab = open_tab(broken)
+        expect(tab.locator("#status [role=alert]")).to_contain_text(f"{server} does not answer", timeout=ANSWER)
+        tab.set_input_files("#upload input[type=file]", note)
+        expect(documents(tab, note.name)).to_contain_text("ready", timeout=ANSWER)
+        ask(tab, LIGHTHOUSE_ASKED)
+        expect(tab.locator("#answer [role=alert]")).to_contain_text(f"{server} does not answer", timeout=ANSWER)
+        expect(tab.locator("#answer [role=alert]")).to_have_count(1)
+        expect(tab.locator("#ask-button")).to_be_visible()
+        assert "Traceback" not in tab.inner_text("body")
+        tab.context.close()  # so that its complaint of the lost connection counts for nothing
+        assert "Traceback" not in broken.written("stderr")
+    finally:
+        broken.kill()
+
+
+def test_ctrl_c_ends_the_app_quickly_also_while_it_answers(app: AppProcess, tab: Any) -> None:
+    """The last test: it ends the app that the others share."""
+    ask(tab, RECALL)
+    expect(tab.locator("#answer .writing")).to_be_visible(timeout=ANSWER)
+    tab.context.close()  # so that its complaint of the lost connection counts for nothing
+    status, seconds = app.interrupt()
+    assert status == 0
+    assert seconds < 3
+    assert app.written("stdout").splitlines() == [f"Footnote is at {app.address}/  (Ctrl-C stops it)", "Ready."]
+    for noise in ("Traceback", "Warning", "WARNING", "ERROR", "error:"):
+        assert noise not in app.written("stderr")

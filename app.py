@@ -125,7 +125,6 @@ def main(args: Sequence[str] | None = None) -> int:
     from rag.config import load_settings
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("langchain_core.callbacks.manager").addFilter(_is_news)
     with Terminal() as terminal:
         try:
             settings = load_settings(
@@ -145,11 +144,6 @@ def main(args: Sequence[str] | None = None) -> int:
         threading.Thread(target=starting.run, args=(library, samples), name="starting", daemon=True).start()
         threading.Event().wait()
     return 0
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of LangChain's says more than that someone chose Stop, which it takes for a failed callback."""
-    return "_StoppedError" not in record.getMessage()
 
 
 def _check_address(settings: Settings) -> None:

@@ -22,7 +22,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from rag.citations import check_answer, is_refusal
 from rag.config import Settings
 from rag.errors import RagError
-from rag.prompts import ANSWER, CONDENSE, SOURCE, SOURCE_SEPARATOR
+from rag.prompts import ANSWER, CONDENSE, REFUSAL, SOURCE, SOURCE_SEPARATOR
 from rag.retriever import LibraryRetriever
 from rag.types import Answer, AnswerEvent, Citation, Sources, Timings, Token, Turn
 
@@ -32,8 +32,8 @@ _STANDALONE_TOKENS = 64
 _SLACK_TOKENS = 16  # tokenizers may join or part tokens where texts meet
 
 
-class _StoppedError(Exception):
-    """Raised inside the chain when nobody reads its answer any more."""
+class _Stop(BaseException):
+    """Raised inside the chain to end it early. Not an Exception: LangChain would log it as a failed callback."""
 
 
 class _Events(BaseCallbackHandler):
@@ -46,12 +46,16 @@ class _Events(BaseCallbackHandler):
         self.stop = threading.Event()
         self.retrieved_at = self.first_token_at = 0.0
         self.prompt_tokens = self.answer_tokens = 0
+        self.absent: list[str] = []
 
     def on_retriever_end(self, documents: Sequence[Document], **_: Any) -> None:
         self._check()
         self.retrieved_at = time.monotonic()
         citations = (Citation.from_chunk(chunk.metadata["number"], chunk) for chunk in documents)
         self.queue.put(Sources(tuple(citations)))
+        if documents and documents[0].metadata["absent"]:
+            self.absent = documents[0].metadata["absent"]
+            raise _Stop  # the model would answer about something else
 
     def on_llm_new_token(self, token: str | list[Any], **_: Any) -> None:
         self._check()
@@ -67,7 +71,7 @@ class _Events(BaseCallbackHandler):
 
     def _check(self) -> None:
         if self.stop.is_set():
-            raise _StoppedError
+            raise _Stop
 
 
 def build_chain(llm: BaseChatModel, retriever: LibraryRetriever) -> BaseRetrievalQA:
@@ -114,12 +118,15 @@ def stream_answer(
             yield event
     finally:
         events.stop.set()
+    if events.absent:
+        text = f"{REFUSAL} The nearest passages do not mention {' or '.join(events.absent)}."
+        yield Token(text)
     yield _answer(question, text, sources, _timings(events, began), _name(llm))
 
 
 def _answer(question: str, text: str, sources: tuple[Citation, ...], timings: Timings, model: str) -> Answer:
     refused = is_refusal(text) or not text.strip()
-    marked, sentences = check_answer(text.strip(), () if refused else sources)
+    marked, sentences = check_answer(text.strip(), () if refused else sources, question)
     cited = {number for sentence in sentences for number in sentence.citations}
     return Answer(
         question=question,
@@ -167,7 +174,7 @@ def _in_thread(work: Callable[[], object], events: _Events) -> None:
         try:
             work()
             events.queue.put(None)
-        except _StoppedError:
+        except _Stop:
             events.queue.put(None)
         except Exception as error:  # noqa: BLE001 - raised again in the thread that reads the events
             events.queue.put(error)

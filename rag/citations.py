@@ -50,22 +50,23 @@ def split_sentences(text: str) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def check_answer(text: str, sources: Sequence[Citation]) -> tuple[str, tuple[Sentence, ...]]:
+def check_answer(text: str, sources: Sequence[Citation], question: str = "") -> tuple[str, tuple[Sentence, ...]]:
     """Check every sentence of an answer against the sources.
 
     A marker [n] stays where source n holds the sentence; else the source that holds it best takes its place; a
-    sentence that none holds loses its markers. Returns the answer with these markers, and its sentences.
+    sentence that none holds loses its markers. A number that the question brought ("in the 2026 edition") need not be
+    in the source. Returns the answer with these markers, and its sentences.
     """
-    sentences = tuple(_check_sentence(piece, sources) for piece in split_sentences(text))
+    sentences = tuple(_check_sentence(piece, sources, question) for piece in split_sentences(text))
     return "".join(_marked(sentence) for sentence in sentences), sentences
 
 
-def support(sentence: str, source: str) -> float:
+def support(sentence: str, source: str, question: str = "") -> float:
     """How much of a sentence a source holds: the share of its content words, 0 if a number is missing there.
 
-    A sentence without content words ("Yes.") gets 0.
+    Numbers of the question do not count. A sentence without content words ("Yes.") gets 0.
     """
-    numbers = _numbers(sentence)
+    numbers = _numbers(sentence) - _numbers(question)
     if not numbers <= _numbers(source):
         return 0.0
     words = _stems(sentence)
@@ -74,10 +75,10 @@ def support(sentence: str, source: str) -> float:
     return (len(words & _stems(source)) + len(numbers)) / (len(words) + len(numbers))
 
 
-def _check_sentence(piece: str, sources: Sequence[Citation]) -> Sentence:
+def _check_sentence(piece: str, sources: Sequence[Citation], question: str) -> Sentence:
     claimed = [int(number) for group in _MARKER.findall(piece) for number in group.split(",")]
     text = _MARKER.sub("", _without_lead_in(piece))
-    scores = {source.number: support(text, source.text) for source in sources}
+    scores = {source.number: support(text, source.text, question) for source in sources}
     held = [number for number in dict.fromkeys(claimed) if scores.get(number, 0.0) >= SUPPORT]
     if not held and scores:
         best = max(scores, key=lambda number: scores[number])

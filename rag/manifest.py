@@ -421,7 +421,8 @@ class Manifest:
                     f"the disk that holds {self.path} is full; free some space and run this again: "
                     "what was added before is safe"
                 ) from error
-            raise LibraryError(f"the library's manifest {self.path} cannot be used: {error}") from error
+            told = str(error)[:200]  # it may hold a whole damaged row
+            raise LibraryError(f"the library's manifest {self.path} cannot be used: {told}") from error
 
 
 def _statements(script: str) -> Iterator[str]:

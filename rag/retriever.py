@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,12 +16,39 @@ from pydantic import ConfigDict
 from rag.manifest import Manifest
 from rag.store import VectorIndex
 
+CONSIDERED = 16  # nearest chunks in which a question's names must occur, more than are shown to the model
 POOL = 30  # candidates from each side before they are fused
 _RRF_K = 60  # Cormack, Clarke and Buettcher 2009
+_WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
+_ENGLISH = frozenset(  # words that German, French and Spanish do not have
+    (
+        "are",
+        "by",
+        "did",
+        "does",
+        "for",
+        "from",
+        "how",
+        "the",
+        "to",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+    )
+)
+_ROOT = 5  # letters that stand for a word: "American" and "America" meet
 
 
 class LibraryRetriever(BaseRetriever):
-    """Finds chunks of one collection. Each comes with `number` (from 1), `score` (cosine, -1 to 1) and `place`."""
+    """Finds chunks of one collection.
+
+    Each comes with `number` (from 1), `score` (cosine, -1 to 1), `place`, and in `absent` the names of the question
+    that not even the nearest chunks mention.
+    """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -37,10 +66,12 @@ class LibraryRetriever(BaseRetriever):
         with self.manifest.snapshot():  # or a document could be deleted between its chunks and their vectors
             by_words = self.manifest.keyword_search(self.collection, query, POOL)
             chunks = self.manifest.chunks(fuse([by_meaning, by_words]))
-            best = distinct(list(chunks.values()))[: self.k]
+            nearest = distinct(list(chunks.values()))
+            best = nearest[: self.k]
             if not best:
                 return []
             scores = self.manifest.vectors([int(str(chunk.id)) for chunk in best]) @ np.asarray(vector, np.float32)
+        absent = absent_names(query, nearest[: max(self.k, CONSIDERED)])
         numbered = [
             Document(
                 chunk.page_content,
@@ -50,6 +81,7 @@ class LibraryRetriever(BaseRetriever):
                     "number": number,
                     "score": round(float(score), 4),
                     "place": _place(chunk),
+                    "absent": absent,
                 },
             )
             for number, (chunk, score) in enumerate(zip(best, scores, strict=True), start=1)
@@ -72,6 +104,38 @@ def distinct(chunks: Sequence[Document]) -> list[Document]:
     for chunk in chunks:
         seen.setdefault(" ".join(chunk.page_content.split()), chunk)
     return list(seen.values())
+
+
+def absent_names(question: str, chunks: Sequence[Document]) -> list[str]:
+    """The names and codes of a question that none of the chunks, or their files' names, has: what it asks of is absent.
+
+    Names are capitalised words inside an English question (in other languages capitals may say less), codes are words
+    with letters and digits, or numbers of three digits and more, which are not often written out.
+    """
+    known: set[str] = set()
+    for chunk in chunks:
+        known |= _words(f"{chunk.page_content} {re.sub(r'[^a-zA-Z0-9]+', ' ', chunk.metadata['source'])}")
+    roots = {word[:_ROOT] for word in known}
+    found = _WORD.findall(question)
+    english = any(word.lower() in _ENGLISH for word in found)
+    names = [word for at, word in enumerate(found) if _is_code(word) or (english and at > 0 and _is_name(word))]
+    return [
+        name for name in names if not _words(name) <= known and (_is_code(name) or name.lower()[:_ROOT] not in roots)
+    ]
+
+
+def _is_code(word: str) -> bool:
+    digits = sum(char.isdigit() for char in word)
+    return digits > 2 if digits == len(word) else digits > 0 and not re.fullmatch(r"[\d.,]+|\d+(?:st|nd|rd|th|s)", word)
+
+
+def _is_name(word: str) -> bool:
+    return word[0].isupper() and len(word) > 2 and not word.isupper()
+
+
+def _words(text: str) -> set[str]:
+    plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    return {re.sub(r"['’]s?$", "", word.lower()).replace(",", "").replace(".", "") for word in _WORD.findall(plain)}
 
 
 def fit(chunks: Sequence[Document], budget: int, size: Callable[[Document], int]) -> list[Document]:

@@ -142,13 +142,6 @@ def test_it_stops_quickly_and_without_a_trace(tmp_path: Path, serving: bool, num
     assert "Traceback" not in process.written("stderr")
 
 
-@pytest.mark.parametrize(("message", "kept"), [("_StoppedError()", False), ("ValueError('no')", True)])
-def test_only_the_callback_that_stop_ends_is_not_news(message: str, kept: bool) -> None:
-    args = ("_Events.on_llm_new_token", message)
-    record = logging.LogRecord("langchain", logging.WARNING, "", 0, "Error in %s callback: %s", args, None)
-    assert app._is_news(record) is kept
-
-
 class Patient:
     """A library whose start fails as often as `failures` says."""
 

@@ -55,6 +55,7 @@ class GivenRetriever(BaseRetriever):
     """Finds the same chunks always, cut to the budget it is told."""
 
     texts: tuple[str, ...]
+    absent: tuple[str, ...] = ()
     token_budget: int | None = None
     size: Callable[[Document], int] = len
 
@@ -65,6 +66,7 @@ class GivenRetriever(BaseRetriever):
                 metadata={
                     "source": f"{number}.txt", "document_id": number, "page": 3, "page_label": None, "start": 0,
                     "end": len(text), "number": number, "score": 0.9, "place": ", page 3",
+                    "absent": list(self.absent),
                 },
             )
             for number, text in enumerate(self.texts, start=1)
@@ -132,6 +134,19 @@ def test_a_refusal_cites_nothing_and_keeps_the_nearest_passages() -> None:
     assert answer.refused
     assert answer.citations == ()
     assert len(answer.sources) == 2
+
+
+def test_a_name_that_no_passage_has_is_refused_without_asking_the_model(caplog: pytest.LogCaptureFixture) -> None:
+    llm = model("Every 60 days. [1]")
+    retriever = cast(LibraryRetriever, GivenRetriever(texts=("Descale it every 60 days.",), absent=("Dualit", "K9")))
+    sources, token, answer = stream_answer(llm, retriever, load_settings(), "How often is a Dualit K9 descaled?")
+    assert isinstance(sources, Sources)
+    assert isinstance(answer, Answer)
+    assert token == Token("The documents do not say. The nearest passages do not mention Dualit or K9.")
+    assert (answer.refused, answer.text, answer.citations) == (True, token.text, ())
+    assert len(answer.sources) == 1
+    assert llm._prompts == []
+    assert caplog.text == ""
 
 
 def test_silence_is_a_refusal() -> None:

@@ -48,6 +48,12 @@ def test_changed_digits_are_unsupported(sentence: str) -> None:
     assert check_answer(sentence, [MANUAL, WARRANTY])[1][0].citations == ()
 
 
+def test_a_number_that_only_the_question_brought_needs_no_source() -> None:
+    sentence, question = "In the 2026 edition the warranty lasts 24 months.", "How long is the 2026 warranty?"
+    assert check_answer(sentence, [WARRANTY], question)[1][0].citations == (2,)
+    assert check_answer(sentence, [WARRANTY])[1][0].citations == ()
+
+
 def test_thousands_separators_do_not_matter() -> None:
     assert support("It cost 1,250 euros.", "the cost was 1250 euros") == 1.0
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,16 +131,18 @@ def test_kills_at_random_moments(tmp_path: Path, kills: int, capsys: pytest.Capt
     checked = twice = 0
     while landed.total() < kills:
         before = vectors(library)
-        run = start(folder, library)
-        share = rng.random()
-        time.sleep(share * idle if rng.random() < 0.15 else idle * 0.8 + share * (work if not before else work / 3))
+        began, run = time.monotonic(), start(folder, library)
+        delay = rng.uniform(0, idle) if rng.random() < 0.15 else idle + rng.uniform(-0.1, 1) * work
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(timeout=max(0, delay))
         if run.poll() is None:
-            run.send_signal(signal.SIGKILL)
+            run.kill()
             run.communicate()
             landed[where(library)] += 1
             after = vectors(library)
             twice += sum(after.get(key, row) != row for key, row in before.items())
             continue
+        work = max(1, time.monotonic() - began - idle)  # as long as one round's changes take, from now on
         checked += settle(run, before, library)
         change_folder(folder, rng)
     before = vectors(library)

@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 
-from rag.retriever import distinct, fit, fuse
+from rag.retriever import absent_names, distinct, fit, fuse
 
 rankings = st.lists(st.lists(st.integers(0, 20), unique=True, max_size=15), max_size=4)
 
@@ -51,3 +52,30 @@ def test_a_first_chunk_that_is_too_long_is_cut_and_its_end_moves() -> None:
     (cut,) = fit([chunk("one two three four", start=100)], 2, words)
     assert cut.page_content.split() == ["one", "two"]
     assert cut.metadata["end"] == 100 + len(cut.page_content)
+
+
+def found(*texts: str, source: str = "notes.txt") -> list[Document]:
+    return [Document(text, metadata={"source": source}) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("question", "absent"),
+    [
+        ("How long is the warranty on a Dualit toaster?", ["Dualit"]),
+        ("What did the K3 cost in 2023?", ["2023"]),
+        ("What was done in call SC-2026-0199?", ["0199"]),
+        ("What does the K5 weigh?", ["K5"]),
+        ("Who is the CEO?", []),  # may stand there in full
+        ("How many of the 12 kettles of the 1990s, the 3rd batch, failed?", []),  # may be written out
+        ("What did Hervé say about the Kettles' lids?", []),
+        ("What is Tarnbeck's warranty?", []),
+        ("Wie lange gilt die Garantie für den Wasserkocher?", []),  # German nouns have capitals
+        ("Was steht in der Garantie an Kosten?", []),
+        ("Dualit?", []),
+    ],
+)
+def test_names_of_the_question_that_no_chunk_has(question: str, absent: list[str]) -> None:
+    chunks = found(
+        "The K3 kettle of 2026 has a warranty of 24 months.", "Herve's kettle leaked.", source="Tarnbeck.pdf"
+    )
+    assert absent_names(question, chunks) == absent

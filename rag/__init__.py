@@ -11,6 +11,7 @@ Data runs one way through the house; a module imports only from floors below its
        embeddings                           texts -> vectors
        prompts                              the wording
        llm, llm_*; chat                     the language model and its backends; what the local ones share
+       database                             an SQLite file: threads, transactions, errors
     3  manifest, store                      SQLite, the truth; Chroma, the vector index made from it
     4  ingestion, retriever, citations      files in; chunks out; the checking of an answer
     5  chain                                question -> Sources, Tokens, Answer

@@ -16,10 +16,8 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from typing import Any
 import numpy as np
 from langchain_core.documents import Document
 
+from rag.database import Database
 from rag.errors import LibraryError
 from rag.types import DocumentInfo
 
@@ -71,23 +70,15 @@ def vector_key(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-class Manifest:
-    """One library's manifest. Thread-safe: every thread has its own connection.
+class Manifest(Database):
+    """One library's manifest, for any number of threads.
 
     Raises LibraryError when the file cannot be opened, is not a manifest, or the disk is full.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._local = threading.local()
-        with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with self._transaction() as db:
-                if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-                    for statement in _statements(_SCHEMA.read_text()):
-                        db.execute(statement)
-                    db.execute("INSERT INTO meta VALUES ('schema', ?)", [SCHEMA_VERSION])
-                    db.execute("INSERT INTO meta VALUES ('library', ?)", [uuid.uuid4().hex])
+        super().__init__(path)
+        self._create("meta", _SCHEMA.read_text().format(version=SCHEMA_VERSION, identity=uuid.uuid4().hex))
         found = self.get_meta("schema")
         if found != SCHEMA_VERSION:
             raise LibraryError(f"{path} was made by another version of Footnote (schema {found}, not {SCHEMA_VERSION})")
@@ -365,71 +356,3 @@ class Manifest:
             ],
         ).fetchone()
         return int(row[0])
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            self._local.connection = connection
-        return connection
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Whatever this thread reads inside is of one moment: what is found first is still there afterwards."""
-        with self._explained():
-            db = self._connection()
-            db.execute("BEGIN")
-        try:
-            yield
-        finally:
-            db.execute("ROLLBACK")
-
-    def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._explained():  # all of it at once: damage may show on any row, and an open cursor holds up writers
-            return self._connection().execute(query, values).fetchall()
-
-    def _row(self, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-        return next(iter(self._read(query, values)), None)
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._explained(), self._transaction() as db:
-            yield db
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        db = self._connection()
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-        except BaseException:
-            if db.in_transaction:  # a full disk has already rolled back
-                db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.DatabaseError, OSError) as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise LibraryError(
-                    f"the disk that holds {self.path} is full; free some space and run this again: "
-                    "what was added before is safe"
-                ) from error
-            told = str(error)[:200]  # it may hold a whole damaged row
-            raise LibraryError(f"the library's manifest {self.path} cannot be used: {told}") from error
-
-
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one: sqlite3's own executescript would commit behind our back."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

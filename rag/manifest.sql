@@ -44,3 +44,5 @@ END;
 CREATE TRIGGER chunks_removed AFTER DELETE ON chunks BEGIN
     INSERT INTO keywords (keywords, rowid, text) VALUES ('delete', old.id, old.text);
 END;
+INSERT INTO meta VALUES ('schema', '{version}');
+INSERT INTO meta VALUES ('library', '{identity}');

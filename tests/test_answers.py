@@ -1,6 +1,6 @@
 """The sample library's questions on the real models: the passage found, the right source cited, the refusal made.
 
-`python tests/run.py tests/test_answers.py -s` prints the figures.
+`python -m pytest tests/test_answers.py -s` prints the figures.
 """
 
 import json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +17,7 @@ from rag.errors import LibraryError
 from rag.ingestion import Ingester, IngestEvent
 from rag.llm import load_llm
 from rag.manifest import Manifest
+from rag.models import Report
 from rag.retriever import LibraryRetriever
 from rag.splitter import document_text
 from rag.store import VectorIndex
@@ -24,8 +25,6 @@ from rag.tokens import TokenCounter, embedding_fingerprint, load_tokens
 from rag.types import AnswerEvent, Citation, DocumentInfo, IngestReport, Passage, Progress, Turn
 
 _SURROUNDINGS = 1500  # characters shown on either side of a cited passage
-
-Report = Callable[[Progress], None]
 
 
 class LazyEmbeddings(Embeddings):
@@ -173,7 +172,7 @@ class Library:
 
     def _retriever(self, k: int | None = None) -> LibraryRetriever:
         self._ingester.check_model()
-        if not any(document.state == "ready" for document in self.documents()):
+        if not self.manifest.answers(self.settings.collection):
             raise LibraryError(
                 f"collection {self.settings.collection!r} of the library {self.settings.library} is empty; "
                 "add documents with `python ingest.py FOLDER` or in the page"

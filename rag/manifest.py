@@ -252,6 +252,10 @@ class Manifest(Database):
             raise LibraryError("this document is no longer in the library")
         return DocumentInfo(*row)
 
+    def answers(self, collection: str) -> bool:
+        """Whether any document of the collection is ready."""
+        return self._row("SELECT 1 FROM documents WHERE state = 'ready' AND collection = ?", [collection]) is not None
+
     def named(self, collection: str, name: str) -> DocumentInfo:
         """The document whose source, or path, is this name; LibraryError when there is none, or more than one."""
         found = [info for info in self.documents(collection) if name in (info.source, info.path)]

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -223,18 +222,6 @@ def test_ctrl_c_while_embedding(tmp_path: Path, docs: Path) -> None:
     library = HashedLibrary(tmp_path / "library")
     assert library.states(docs) == {"apples.md": "unchanged", "pears.txt": "added"}
     assert library.problems() == []
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk whose size the test sets by mounting it again; 1 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip("mounting is not permitted here; test_manifest.py and test_store.py meet full disks without it")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def vectors(library: Path) -> int:

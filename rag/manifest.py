@@ -293,17 +293,23 @@ class Manifest(Database):
                 found[chunk_id] = Document(row[0], id=str(chunk_id), metadata=dict(zip(names, row[1:], strict=True)))
         return found
 
-    def keyword_search(self, collection: str, question: str, k: int) -> list[int]:
-        """Ids of the k visible chunks that match the question's words best (BM25), best first."""
+    def visible(self, ids: Iterable[int]) -> list[int]:
+        """Those of these chunks that belong to visible documents, each once."""
+        query = "SELECT 1 FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id = ? AND d.state = 'ready'"
+        return [chunk_id for chunk_id in dict.fromkeys(ids) if self._row(query, [chunk_id])]
+
+    def keyword_search(self, collection: str, question: str, k: int) -> dict[int, float]:
+        """The k visible chunks that match the question's words best, best first: id to BM25 score (above 0)."""
         words = dict.fromkeys(re.findall(r"\w+", question.lower()))
         if not words:
-            return []
+            return {}
         rows = self._read(
-            "SELECT c.id FROM keywords JOIN chunks c ON c.id = keywords.rowid JOIN documents d ON d.id = c.document_id "
+            "SELECT c.id, -keywords.rank FROM keywords "
+            "JOIN chunks c ON c.id = keywords.rowid JOIN documents d ON d.id = c.document_id "
             "WHERE keywords MATCH ? AND d.state = 'ready' AND d.collection = ? ORDER BY keywords.rank LIMIT ?",
             [" OR ".join(f'"{word}"' for word in words), collection, k],
         )
-        return [row[0] for row in rows]
+        return dict(rows)
 
     def vectors(self, ids: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The vectors of these chunks, shape (len(ids), dimension). LibraryError when a chunk is gone."""

@@ -42,7 +42,7 @@ def publish(manifest: Manifest, embedder: HashedEmbeddings, path: str, *texts: s
 def test_a_document_is_invisible_until_it_is_published(manifest: Manifest, hashed_embeddings: HashedEmbeddings) -> None:
     document_id = add(manifest, hashed_embeddings, "/a", "green apples")
     assert manifest.documents() == []
-    assert manifest.keyword_search("default", "apples", 5) == []
+    assert manifest.keyword_search("default", "apples", 5) == {}
     assert manifest.chunks(manifest.chunk_ids(document_id)) == {}
     manifest.publish(document_id)
     assert [info.source for info in manifest.documents()] == ["a"]

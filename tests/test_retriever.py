@@ -5,7 +5,8 @@ from langchain_core.documents import Document
 
 from rag.retriever import absent_names, distinct, fit, fuse
 
-rankings = st.lists(st.lists(st.integers(0, 20), unique=True, max_size=15), max_size=4)
+scores = st.dictionaries(st.integers(0, 20), st.integers(-100, 100).map(lambda cents: cents / 100), max_size=15)
+word_scores = st.dictionaries(st.integers(0, 20), st.floats(0.01, 30), max_size=15)
 
 
 def chunk(text: str, start: int = 0) -> Document:
@@ -16,20 +17,24 @@ def words(document: Document) -> int:
     return len(document.page_content.split())
 
 
-def test_an_id_on_both_lists_beats_the_first_of_either() -> None:
-    assert fuse([[1, 2, 3], [4, 2, 5]])[0] == 2
+def test_what_is_near_by_meaning_and_by_words_beats_the_first_of_either() -> None:
+    assert fuse({1: 0.9, 2: 0.8, 3: 0.1, 4: 0.2}, {4: 9.0, 2: 7.0})[0] == 2
 
 
-@given(rankings)
-def test_fusing_loses_and_invents_nothing(lists: list[list[int]]) -> None:
-    fused = fuse(lists)
-    assert len(fused) == len(set(fused))
-    assert set(fused) == {chunk_id for ranking in lists for chunk_id in ranking}
+def test_a_score_far_ahead_counts_for_more_than_its_rank() -> None:
+    assert fuse({1: 0.80, 2: 0.79, 3: 0.10}, {2: 1.0, 1: 20.0, 3: 0.9})[:2] == [1, 2]
+    assert fuse({1: 0.80, 2: 0.79, 3: 0.10}, {2: 20.0, 1: 1.0, 3: 0.9})[:2] == [2, 1]
 
 
-@given(st.lists(st.integers(0, 20), unique=True, max_size=15), st.integers(1, 3))
-def test_fusing_a_ranking_with_itself_keeps_its_order(ranking: list[int], times: int) -> None:
-    assert fuse([ranking] * times) == ranking
+@given(scores, word_scores)
+def test_fusing_loses_and_invents_nothing(cosines: dict[int, float], by_words: dict[int, float]) -> None:
+    assert sorted(fuse(cosines, by_words)) == sorted(cosines)
+
+
+@given(scores)
+def test_without_words_the_nearest_by_meaning_come_first(cosines: dict[int, float]) -> None:
+    ranked = [cosines[chunk_id] for chunk_id in fuse(cosines, {})]
+    assert ranked == sorted(ranked, reverse=True)
 
 
 def test_the_same_paragraph_in_two_files_is_shown_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import queue
 import resource
 import sys
@@ -18,17 +19,28 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.prompts import ChatPromptTemplate
 
 from rag.citations import check_answer, is_refusal
 from rag.config import Settings
 from rag.errors import RagError
-from rag.prompts import ANSWER, CONDENSE, REFUSAL, SOURCE, SOURCE_SEPARATOR
+from rag.prompts import (
+    ANSWER_ACCOUNT,
+    ANSWER_FACT,
+    CONDENSE,
+    JUDGE,
+    REFUSAL,
+    SOURCE,
+    SOURCE_SEPARATOR,
+    asks_for_account,
+)
 from rag.retriever import LibraryRetriever
-from rag.types import Answer, AnswerEvent, Citation, Sources, Timings, Token, Turn
+from rag.types import Answer, AnswerEvent, Citation, Sentence, Sources, Timings, Token, Turn
 
 _REMEMBERED_TURNS = 3
 _REMEMBERED_CHARACTERS = 400  # of each earlier answer
 _STANDALONE_TOKENS = 64
+_SURE = 0.75  # from here on an answer stands though the check of words finds it in no source, as with a translation
 _SLACK_TOKENS = 16  # tokenizers may join or part tokens where texts meet
 
 
@@ -41,20 +53,22 @@ class _Events(BaseCallbackHandler):
 
     raise_error = True  # or LangChain would log what stops the chain, and go on
 
-    def __init__(self) -> None:
+    def __init__(self, doubt: Callable[[Sequence[Document]], str | None]) -> None:
+        """`doubt` gives the refusal that is due when no answer is in these chunks."""
+        self.doubt = doubt
+        self.refusal: str | None = None
         self.queue: queue.SimpleQueue[AnswerEvent | BaseException | None] = queue.SimpleQueue()
         self.stop = threading.Event()
         self.retrieved_at = self.first_token_at = 0.0
         self.prompt_tokens = self.answer_tokens = 0
-        self.absent: list[str] = []
 
     def on_retriever_end(self, documents: Sequence[Document], **_: Any) -> None:
         self._check()
         self.retrieved_at = time.monotonic()
         citations = (Citation.from_chunk(chunk.metadata["number"], chunk) for chunk in documents)
         self.queue.put(Sources(tuple(citations)))
-        if documents and documents[0].metadata["absent"]:
-            self.absent = documents[0].metadata["absent"]
+        self.refusal = self.doubt(documents)
+        if self.refusal:
             raise _Stop  # the model would answer about something else
 
     def on_llm_new_token(self, token: str | list[Any], **_: Any) -> None:
@@ -74,8 +88,52 @@ class _Events(BaseCallbackHandler):
             raise _Stop
 
 
-def build_chain(llm: BaseChatModel, retriever: LibraryRetriever) -> BaseRetrievalQA:
-    """A RetrievalQA chain of type "stuff" with our prompts."""
+class _Judge:
+    """Whether chunks hold the answer to a question: by the names that are not in them, and by the model's own word."""
+
+    def __init__(self, llm: BaseChatModel, question: str, refuse_below: float) -> None:
+        self.probability: float | None = None  # that the chunks hold the answer; None: not asked, or not told
+        self._llm = llm
+        self._question = question
+        self._refuse_below = refuse_below
+
+    def doubt(self, chunks: Sequence[Document]) -> str | None:
+        """The refusal that is due when the chunks do not hold the answer."""
+        if not chunks:
+            return REFUSAL
+        if absent := chunks[0].metadata["absent"]:
+            return f"{REFUSAL} The nearest passages do not mention {' or '.join(absent)}."
+        if self._refuse_below and not asks_for_account(self._question):
+            yes = self._says_yes(chunks)
+            if yes is not None:
+                self.probability = probability(yes, max(chunk.metadata["score"] for chunk in chunks))
+                if self.probability < self._refuse_below:
+                    return f"{REFUSAL} The nearest passages are about something else."
+        return None
+
+    def _says_yes(self, chunks: Sequence[Document]) -> float | None:
+        """The model's probability that it would say Yes; None from one that says neither Yes nor No."""
+        context = SOURCE_SEPARATOR.join(_shown(chunk) for chunk in chunks)
+        messages = JUDGE.format_messages(context=context, question=self._question)
+        reply = self._llm.invoke(messages, {"callbacks": []}, max_tokens=1, logprobs=True)
+        told = (reply.response_metadata.get("logprobs") or {}).get("content")
+        likeliest = math.exp(told[0]["logprob"]) if told else 1.0  # a server may not tell
+        word = reply.text.strip().lower()
+        return likeliest if word == "yes" else 1 - likeliest if word == "no" else None
+
+
+def probability(yes: float, cosine: float) -> float:
+    """That sources hold an answer, 0 to 1: from the model's Yes to that question and the best chunk's cosine.
+
+    A logistic regression on the default models, over 73 questions of the sample library, of squad2 and of neither: AUC
+    .90 on these. With a second Yes, asked of the best chunk alone, it would be .93, for a second more of waiting.
+    """
+    yes = min(max(yes, 0.02), 0.99)
+    return 1 / (1 + math.exp(5.25 - 1.46 * math.log(yes / (1 - yes)) - 5.84 * cosine))
+
+
+def build_chain(llm: BaseChatModel, retriever: LibraryRetriever, prompt: ChatPromptTemplate) -> BaseRetrievalQA:
+    """A RetrievalQA chain of type "stuff" with one of our prompts."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LangChainDeprecationWarning)  # we know; leaving it means changing this file
         return RetrievalQA.from_chain_type(
@@ -84,7 +142,7 @@ def build_chain(llm: BaseChatModel, retriever: LibraryRetriever) -> BaseRetrieva
             retriever=retriever,
             return_source_documents=True,
             chain_type_kwargs={
-                "prompt": ANSWER,
+                "prompt": prompt,
                 "document_prompt": SOURCE,
                 "document_variable_name": "context",
                 "document_separator": SOURCE_SEPARATOR,
@@ -102,8 +160,10 @@ def stream_answer(
     """
     began = time.monotonic()
     asked = _standalone(llm, question, history) if history else question
-    events = _Events()
-    chain = build_chain(llm, _within_budget(llm, retriever, settings, asked))
+    prompt = ANSWER_ACCOUNT if asks_for_account(asked) else ANSWER_FACT
+    judge = _Judge(llm, asked, settings.refuse_below)
+    events = _Events(judge.doubt)
+    chain = build_chain(llm, _within_budget(llm, retriever, settings, prompt, asked), prompt)
     _in_thread(lambda: chain.invoke({"query": asked}, config={"callbacks": [events]}), events)
     sources: tuple[Citation, ...] = ()
     text = ""
@@ -118,16 +178,23 @@ def stream_answer(
             yield event
     finally:
         events.stop.set()
-    if events.absent:
-        text = f"{REFUSAL} The nearest passages do not mention {' or '.join(events.absent)}."
+    if events.refusal:
+        text = events.refusal
         yield Token(text)
-    yield _answer(question, text, sources, _timings(events, began), _name(llm))
+    sure = judge.probability is None or judge.probability >= _SURE
+    yield _answer(question, text, sources, _timings(events, began), _name(llm), sure)
 
 
-def _answer(question: str, text: str, sources: tuple[Citation, ...], timings: Timings, model: str) -> Answer:
+def _answer(
+    question: str, text: str, sources: tuple[Citation, ...], timings: Timings, model: str, sure: bool
+) -> Answer:
+    """The answer, checked. One that no source holds is a refusal too, unless it is `sure` that they hold one."""
     refused = is_refusal(text) or not text.strip()
     marked, sentences = check_answer(text.strip(), () if refused else sources, question)
     cited = {number for sentence in sentences for number in sentence.citations}
+    if not refused and not cited and not sure:
+        refused, marked = True, f"{REFUSAL} What the model wrote stands in none of the nearest passages."
+        sentences = (Sentence(marked, ()),)
     return Answer(
         question=question,
         text=marked,
@@ -141,10 +208,10 @@ def _answer(question: str, text: str, sources: tuple[Citation, ...], timings: Ti
 
 
 def _within_budget(
-    llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings, question: str
+    llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings, prompt: ChatPromptTemplate, question: str
 ) -> LibraryRetriever:
     """The retriever, told how many tokens of sources fit into this prompt by the model's own count."""
-    fixed = llm.get_num_tokens_from_messages(ANSWER.format_messages(context="", question=question))
+    fixed = llm.get_num_tokens_from_messages(prompt.format_messages(context="", question=question))
     room = settings.llm_context_tokens - settings.max_answer_tokens - fixed - _SLACK_TOKENS
     if room < _SLACK_TOKENS:
         raise RagError(
@@ -153,10 +220,14 @@ def _within_budget(
         )
 
     def size(chunk: Document) -> int:
-        text = SOURCE.format(page_content=chunk.page_content, **chunk.metadata)
-        return llm.get_num_tokens(text + SOURCE_SEPARATOR)
+        return llm.get_num_tokens(_shown(chunk) + SOURCE_SEPARATOR)
 
     return retriever.model_copy(update={"token_budget": min(room, settings.source_tokens), "size": size})
+
+
+def _shown(chunk: Document) -> str:
+    """A chunk as the model reads it."""
+    return SOURCE.format(page_content=chunk.page_content, **chunk.metadata)
 
 
 def _standalone(llm: BaseChatModel, question: str, history: Sequence[Turn]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,9 +11,9 @@ from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr
 
 from rag.errors import ModelError
@@ -23,9 +24,11 @@ _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 class LocalChatModel(BaseChatModel):
     """A chat model in this process, one generation at a time; other callers wait for their turn.
 
-    An engine subclasses it with `render`, `count` and `stream_text`. Per call, `max_tokens` and `temperature` may be
-    given as keyword arguments (`model.bind(max_tokens=64)`), as may LangChain's `stop`. A thread that holds an
-    unfinished `stream()` must close it before it asks the same model again, or it waits for itself.
+    An engine subclasses it with `render`, `count`, `stream_text` and `first_token`. Per call, `max_tokens` and
+    `temperature` may be given as keyword arguments (`model.bind(max_tokens=64)`), as may LangChain's `stop`;
+    `invoke(..., logprobs=True)` gives the first token alone, with its log-probability in the message's
+    `response_metadata`. A thread that holds an unfinished `stream()` must close it before it asks the same model again,
+    or it waits for itself.
     """
 
     model_name: str
@@ -52,6 +55,10 @@ class LocalChatModel(BaseChatModel):
         sequences are not the engine's business; they are cut off here.
         """
 
+    @abstractmethod
+    def first_token(self, prompt: str) -> tuple[str, float]:
+        """The likeliest first token of an answer to a rendered prompt, and its probability (0 to 1)."""
+
     def get_num_tokens(self, text: str) -> int:
         """Tokens of `text` in the model's own tokenizer."""
         return self.count(text)
@@ -77,7 +84,17 @@ class LocalChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        if kwargs.pop("logprobs", False):
+            return self._first(self.render(messages))
         return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+
+    def _first(self, prompt: str) -> ChatResult:
+        """The first token with its log-probability, where OpenAI's client puts it."""
+        with self._turn:
+            token, probability = self.first_token(prompt)
+        logprobs = {"content": [{"token": token, "logprob": math.log(probability)}]}
+        message = AIMessage(content=token, response_metadata={"logprobs": logprobs})
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _stream(
         self,

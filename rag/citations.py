@@ -9,13 +9,14 @@ from rag.types import Citation, Sentence
 
 SUPPORT = 0.5  # share of a sentence's content words that a source must have for it to hold the sentence
 _MARKER = re.compile(r"\s*\[(\d+(?:\s*,\s*\d+)*)\]")
+_ROUND_MARKER = re.compile(r"\((\d{1,2})\)(?=\W*$)")  # small models write "(2)" as well
 _LEAD_IN = re.compile(r"^\s*(?:according to|as stated in|in)\s+(?:source\s+)?(\[\d+\]),?\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _STEM = 5  # letters that stand for a word's stem: "capped" and "capping" meet
 _BOUNDARY = re.compile(r"(?:(?<=[.!?…])[\"'”’)]*(?:\s*\[[\d,\s]+\])*\s+(?=[\"'“‘(]?[A-Z0-9À-Þ])|(?<=[。！？])|\n+)")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|No|Nos|vs|etc|e\.g|i\.e|cf|p|pp|Inc|Ltd|Co|Jr|Sr|approx)\.)$"
+    r"(?:\b(?:\d{1,2}|[A-Z]|Mr|Mrs|Ms|Dr|St|No|Nos|vs|etc|e\.g|i\.e|cf|p|pp|Inc|Ltd|Co|Jr|Sr|approx)\.)$"
 )
 _REFUSAL = re.compile(
     r"\b(?:documents?|sources?|texts?|passages?|context|information|excerpts?)\b.{0,60}?"
@@ -76,6 +77,8 @@ def support(sentence: str, source: str, question: str = "") -> float:
 
 
 def _check_sentence(piece: str, sources: Sequence[Citation], question: str) -> Sentence:
+    shown = {str(source.number) for source in sources}
+    piece = _ROUND_MARKER.sub(lambda match: f"[{match[1]}]" if match[1] in shown else match[0], piece)
     claimed = [int(number) for group in _MARKER.findall(piece) for number in group.split(",")]
     text = _MARKER.sub("", _without_lead_in(piece))
     scores = {source.number: support(text, source.text, question) for source in sources}

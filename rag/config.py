@@ -42,6 +42,12 @@ class Settings(BaseSettings):
 
     top_k: int = Field(4, ge=1, le=50, description="Chunks shown to the model at most")
     source_tokens: int = Field(900, ge=100, description="Tokens of sources in a prompt at most")
+    refuse_below: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="Refuse a question for a fact where it is less probable than this that the sources hold the answer",
+    )
 
     llm_backend: Literal["auto", "transformers", "gguf", "openai"] = Field(
         "auto", description="auto: the server of RAG_LLM_BASE_URL, else a CUDA GPU in 4 bits, else a GGUF on the CPU"

@@ -6,6 +6,7 @@ OpenVINO reads the GGUF directly, in some 20 s and 4 GB, and saves what it made 
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import shutil
 import threading
@@ -49,6 +50,16 @@ class GgufChatModel(LocalChatModel):
     def count(self, text: str) -> int:
         """Tokens of `text`, without any that the tokenizer would add."""
         return int(self._tokenizer.encode(text, add_special_tokens=False).input_ids.shape[1])
+
+    def first_token(self, prompt: str) -> tuple[str, float]:
+        """The likeliest first token and its probability."""
+        config = _generation(1, 0.0)
+        config.logprobs = 1
+        try:
+            result = self._pipeline.generate([prompt], config)
+        except RuntimeError as error:
+            raise ModelError(f"{self.model_name} failed while reading the sources: {error}") from error
+        return result.texts[0], math.exp(result.scores[0])
 
     def stream_text(self, prompt: str, max_tokens: int, temperature: float) -> Iterator[str]:
         """Generate in a thread of its own; closing the iterator cancels it and waits until it has stopped."""

@@ -76,6 +76,18 @@ class TransformersChatModel(LocalChatModel):
         """Tokens of a text, none added."""
         return len(self._pipeline.tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    def first_token(self, prompt: str) -> tuple[str, float]:
+        """The likeliest first token and its probability."""
+        tokenizer, model = self._pipeline.tokenizer, self._pipeline.model
+        inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt").to(model.device)
+        try:
+            with torch.inference_mode():
+                logits = model(**inputs, logits_to_keep=1).logits[0, -1]
+        except Exception as error:
+            raise self._failed(error) from error
+        probability, token = torch.softmax(logits.float(), dim=-1).max(dim=-1)
+        return tokenizer.decode(token), float(probability)
+
     def stream_text(self, prompt: str, max_tokens: int, temperature: float) -> Iterator[str]:
         """The answer, a word or so at a time; closing the iterator ends the generation at the next token."""
         streamer = TextIteratorStreamer(self._pipeline.tokenizer, skip_prompt=True, skip_special_tokens=True)
@@ -106,9 +118,12 @@ class TransformersChatModel(LocalChatModel):
             stop.set()
             thread.join()
         for error in failures:
-            if isinstance(error, torch.OutOfMemoryError):
-                raise _out_of_memory(self.model_name) from error
-            raise ModelError(f"{self.model_name} failed while it answered: {error}") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> ModelError:
+        if isinstance(error, torch.OutOfMemoryError):
+            return _out_of_memory(self.model_name)
+        return ModelError(f"{self.model_name} failed while it answered: {error}")
 
 
 class _StopWhenSet(StoppingCriteria):

@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
+import re
+
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 
 REFUSAL = "The documents do not say."
 
-_ANSWER_SYSTEM = f"""You answer a question from numbered sources. Find the passage that answers it and answer in one \
-short sentence, copying numbers and names exactly, followed by the number of the source in brackets. If no source \
-answers exactly this question, reply: {REFUSAL}"""
-
 _QUESTION = "Sources:\n\n{context}\n\nQuestion: {question}"
 
-# Small models do as they are shown rather than as they are told. The same words begin every prompt, so an engine that
-# keeps the prefix reads them once.
-_EXAMPLE_SOURCES = """[1] (garden.md)
-The greenhouse opens at 8 in summer and at 10 in winter. Entry costs 4 euros; children under six enter free.
+# Whether the sources answer is asked first: a small model tells that better with Yes or No than by refusing halfway.
+_JUDGE = [
+    (
+        "system",
+        "You judge whether sources answer a question. Reply Yes only if they state the answer to exactly this "
+        "question; reply No if they are about something near, another person, another thing or another time.",
+    ),
+    (
+        "human",
+        f"{_QUESTION}\n\nDo the sources state the answer to exactly this question? Reply Yes or No.",
+    ),
+]
+JUDGE = ChatPromptTemplate.from_messages(_JUDGE)
 
-[2] (cafe.txt)
-The café sells soup until 3 pm. Dogs are welcome on the terrace."""
-_EXAMPLES = (
-    ("When does the greenhouse open in winter?", "The greenhouse opens at 10 in winter. [1]"),
-    ("How much does the soup at the café cost?", REFUSAL),
-    ("Until when does the café sell soup?", "The café sells soup until 3 pm. [2]"),
+# The answer goes on from there, so that an engine which keeps the prefix reads the sources once.
+ANSWER_FACT = ChatPromptTemplate.from_messages(
+    [
+        *_JUDGE,
+        ("ai", "Yes"),
+        (
+            "human",
+            "Answer the question “{question}” in one short sentence, copying numbers and names exactly, followed by "
+            "the number of the source in brackets, like [1].",
+        ),
+    ]
 )
 
-ANSWER = ChatPromptTemplate.from_messages(
+ANSWER_ACCOUNT = ChatPromptTemplate.from_messages(
     [
-        ("system", _ANSWER_SYSTEM),
-        *(
-            message
-            for question, answer in _EXAMPLES
-            for message in (
-                ("human", _QUESTION.format(context=_EXAMPLE_SOURCES, question=question)),
-                ("ai", answer),
-            )
+        (
+            "system",
+            f"""You answer questions from the numbered sources you are given, and from nothing else.
+Rules:
+- Use only what the sources say about exactly what is asked. Never answer from memory.
+- After each sentence write the number of the source it comes from in brackets, like [1].
+- Copy numbers, names, dates and units exactly.
+- Be brief: one to three sentences.
+- If the sources do not state the answer, reply only: {REFUSAL}""",
         ),
         ("human", _QUESTION),
     ]
 )
+
+_ACCOUNT = re.compile(
+    r"\b(?:says?|said|tells?|told|why|compar\w+|differ\w*|chang\w+|explain\w*|describ\w+|summar\w+)\b", re.IGNORECASE
+)
+
+
+def asks_for_account(question: str) -> bool:
+    """Whether a question asks what is said about a thing, why, or how it differs, rather than for one fact."""
+    return _ACCOUNT.search(question) is not None
+
 
 SOURCE = PromptTemplate.from_template("[{number}] ({source}{place})\n{page_content}")
 SOURCE_SEPARATOR = "\n\n"

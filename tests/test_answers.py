@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from addresses import write_addresses
 
 from rag.config import load_settings
 from rag.library import Library
+from rag.prompts import REFUSAL
 from rag.types import Answer, Turn
 
 pytestmark = pytest.mark.slow
@@ -29,26 +31,10 @@ ANSWERABLE = [case for case in CASES if not case["refused"]]
 REFUSED = [case for case in CASES if case["refused"]]
 THREADS = lines("sample_threads.jsonl")
 
-# What the default models get wrong, measured. The manuals crowd this one's passage out:
-NOT_FOUND = {"faq-distilled"}
-# these are refused, or answered from the other edition or another file:
-NOT_CITED = NOT_FOUND | {
-    "manual-2026-noise",
-    "manual-2025-descaling",
-    "board-letter",
-    "board-letter-german",
-    "faq-rooibos",
-}
+# What the default models get wrong, measured. These are refused though their passage is read:
+NOT_CITED = {"study-rig", "study-rig-cost", "calls-gauge", "board-against", "faq-rooibos", "faq-distilled"}
 # and these are answered with something near, since every name in them occurs in the library.
-NOT_REFUSED = {
-    "refuse-warranty-shipping",
-    "refuse-pension",
-    "refuse-auditor",
-    "refuse-phosphoric",
-    "refuse-k5-descaling",
-    "refuse-k7-price",
-    "refuse-salary",
-}
+NOT_REFUSED = {"refuse-auditor", "refuse-phosphoric", "refuse-k7-price"}
 
 
 def sources(case: dict[str, Any]) -> list[str]:
@@ -82,7 +68,7 @@ def answers(library: Library) -> dict[str, Answer]:
     return {case["id"]: ask(library, case["question"]) for case in CASES}
 
 
-@pinned(ANSWERABLE, NOT_FOUND)
+@pinned(ANSWERABLE, set())
 def test_the_source_is_among_the_passages_that_the_model_reads(library: Library, case: dict[str, Any]) -> None:
     assert {hit.source for hit in library.search(case["question"])} & set(sources(case))
 
@@ -115,10 +101,10 @@ def test_figures(answers: dict[str, Answer]) -> None:
         f"{cited} cite the right document, {lost} are refused; "
         f"of {len(REFUSED)} that it does not, {refused} are refused"
     )
-    assert facts >= 38
+    assert facts >= 41
     assert cited >= 46
-    assert lost <= 3
-    assert refused >= 8
+    assert lost <= 7
+    assert refused >= 12
 
 
 def test_every_citation_is_the_text_at_its_offsets(library: Library, answers: dict[str, Answer]) -> None:
@@ -136,3 +122,25 @@ def test_follow_ups_are_understood_in_their_thread(library: Library) -> None:
         told.append((right(thread, answer), second, answer.text))
     print("", *told, sep="\n")
     assert sum(fact for fact, *_ in told) >= 3, told
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    folder = tmp_path_factory.mktemp("addresses")
+    made = Library(load_settings(library=folder / "library"))
+    list(made.ingest([write_addresses(folder / "docs")]))
+    return made
+
+
+def test_the_three_of_many_near_duplicates_that_answer_are_found(addresses: Library) -> None:
+    answer = ask(addresses, "What did the president say about the price of insulin?")
+    assert "$35" in answer.text
+    assert answer.citations
+    assert {citation.source[:4] for citation in answer.citations} <= {"2022", "2023", "2024"}
+
+
+@pytest.mark.parametrize("question", ["Who won the football cup?", "Who won the football World Cup in 2022?"])
+def test_what_none_of_many_near_duplicates_holds_is_refused(addresses: Library, question: str) -> None:
+    answer = ask(addresses, question)
+    assert answer.refused, answer.text
+    assert answer.text.startswith(REFUSAL)

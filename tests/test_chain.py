@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.retrievers import BaseRetriever
 from pydantic import PrivateAttr
 
-from rag.chain import stream_answer
+from rag.chain import probability, stream_answer
 from rag.chat import LocalChatModel, to_roles
 from rag.config import Settings, load_settings
 from rag.errors import ModelError, RagError
@@ -26,8 +26,10 @@ class ScriptedModel(LocalChatModel):
     """Gives its replies in turn, a word a token, and keeps the prompts it was given."""
 
     replies: tuple[str, ...]
+    first: tuple[str, float] = ("Yes", 0.95)
     pause: float = 0.0
     failure: str | None = None
+    _judged: list[str] = PrivateAttr(default_factory=list)
     _prompts: list[str] = PrivateAttr(default_factory=list)
     _said: list[str] = PrivateAttr(default_factory=list)
     _ended: threading.Event = PrivateAttr(default_factory=threading.Event)
@@ -37,6 +39,10 @@ class ScriptedModel(LocalChatModel):
 
     def count(self, text: str) -> int:
         return len(text.split())
+
+    def first_token(self, prompt: str) -> tuple[str, float]:
+        self._judged.append(prompt)
+        return self.first
 
     def stream_text(self, prompt: str, max_tokens: int, temperature: float) -> Iterator[str]:
         if self.failure:
@@ -65,7 +71,7 @@ class GivenRetriever(BaseRetriever):
                 text,
                 metadata={
                     "source": f"{number}.txt", "document_id": number, "page": 3, "page_label": None, "start": 0,
-                    "end": len(text), "number": number, "score": 0.9, "place": ", page 3",
+                    "end": len(text), "number": number, "score": 0.5, "place": ", page 3",
                     "absent": list(self.absent),
                 },
             )
@@ -145,8 +151,67 @@ def test_a_name_that_no_passage_has_is_refused_without_asking_the_model(caplog: 
     assert token == Token("The documents do not say. The nearest passages do not mention Dualit or K9.")
     assert (answer.refused, answer.text, answer.citations) == (True, token.text, ())
     assert len(answer.sources) == 1
-    assert llm._prompts == []
+    assert llm._prompts == llm._judged == []
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("first", [("No", 0.7), ("Yes", 0.5), (" no", 0.99)])
+def test_sources_that_the_model_doubts_are_refused_before_it_writes(first: tuple[str, float]) -> None:
+    llm = model("Every 60 days. [1]", first=first)
+    sources, token, answer = ask(llm)
+    assert isinstance(sources, Sources)
+    assert isinstance(answer, Answer)
+    assert answer.refused
+    assert (
+        token == Token(answer.text) == Token("The documents do not say. The nearest passages are about something else.")
+    )
+    assert llm._prompts == []
+
+
+@pytest.mark.parametrize("first", [("Yes", 0.8), ("No", 0.1), ("<think>", 1.0)])
+def test_sources_that_the_model_does_not_doubt_are_answered_from(first: tuple[str, float]) -> None:
+    answer = list(ask(model("Descale the kettle every 60 days. [1]", first=first)))[-1]
+    assert isinstance(answer, Answer)
+    assert not answer.refused
+
+
+def test_the_answer_goes_on_from_the_prompt_of_the_doubt() -> None:
+    llm = model("Every 60 days. [1]")
+    list(ask(llm))
+    assert llm._prompts[0].startswith(llm._judged[0])
+
+
+def test_far_passages_need_a_surer_model() -> None:
+    assert probability(0.8, 0.2) < 0.3 < probability(0.8, 0.5) < probability(0.95, 0.5)
+    assert 0 < probability(0.0, -1.0) < probability(1.0, 1.0) < 1
+
+
+def test_the_doubt_can_be_switched_off() -> None:
+    llm = model("Descale the kettle every 60 days. [1]", first=("No", 1.0))
+    answer = list(ask(llm, settings=load_settings(refuse_below=0)))[-1]
+    assert isinstance(answer, Answer)
+    assert (answer.refused, llm._judged) == (False, [])
+
+
+def test_what_is_said_about_a_thing_is_asked_for_in_more_than_a_sentence() -> None:
+    llm = model("Descale the kettle every 60 days. [1] Rinse the kettle twice. [2]", first=("No", 1.0))
+    answer = list(ask(llm, question="What does the manual say about descaling?"))[-1]
+    assert isinstance(answer, Answer)
+    assert [sentence.citations for sentence in answer.sentences] == [(1,), (2,)]
+    assert llm._judged == []
+    assert "one to three sentences" in llm._prompts[0]
+
+
+@pytest.mark.parametrize(("certainty", "refused"), [(0.9, True), (0.99, False)])
+def test_what_no_source_holds_is_not_given_as_an_answer_unless_the_model_was_sure(
+    certainty: float, refused: bool
+) -> None:
+    answer = list(ask(model("Bananas come from Ecuador. [1]", first=("Yes", certainty))))[-1]
+    assert isinstance(answer, Answer)
+    assert answer.refused == refused
+    assert answer.citations == ()
+    assert ("Bananas" in answer.text) != refused
+    assert "".join(sentence.text for sentence in answer.sentences) == answer.text
 
 
 def test_silence_is_a_refusal() -> None:
@@ -162,7 +227,7 @@ def test_a_first_question_costs_one_call_and_a_follow_up_two() -> None:
     llm = model("How often should the kettle be rinsed?", "Rinse the kettle twice. [2]")
     answer = list(ask(llm, question="And rinsed?", history=[Turn(QUESTION, "Every 60 days. [1]")]))[-1]
     assert QUESTION in llm._prompts[0]
-    assert "Question: How often should the kettle be rinsed?" in llm._prompts[1]
+    assert "Question: How often should the kettle be rinsed?" in llm._judged[0]
     assert isinstance(answer, Answer)
     assert answer.question == "And rinsed?"
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,10 @@ class WordModel(LocalChatModel):
 
     def count(self, text: str) -> int:
         return len(text.split())
+
+    def first_token(self, prompt: str) -> tuple[str, float]:
+        self._said.append(prompt)
+        return "one", 0.25
 
     def stream_text(self, prompt: str, max_tokens: int, temperature: float) -> Iterator[str]:
         self._log.append("start")
@@ -84,6 +89,13 @@ def test_a_callback_that_raises_stops_the_engine_at_that_token(model: WordModel,
     assert model._said == ["one ", "two "]
     assert model._log == ["start", "stop"]
     assert model.invoke("Again.").content == "one two three four five"  # the turn was given back
+
+
+def test_the_first_token_comes_with_its_log_probability(model: WordModel) -> None:
+    message = model.invoke([HumanMessage("Count.")], max_tokens=1, logprobs=True)
+    assert message.content == "one"
+    assert message.response_metadata["logprobs"] == {"content": [{"token": "one", "logprob": math.log(0.25)}]}
+    assert model._said == ["user: Count."]
 
 
 def test_closing_a_stream_stops_the_engine(model: WordModel) -> None:

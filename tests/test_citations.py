@@ -58,6 +58,14 @@ def test_thousands_separators_do_not_matter() -> None:
     assert support("It cost 1,250 euros.", "the cost was 1250 euros") == 1.0
 
 
+def test_a_marker_in_round_brackets_is_one_at_the_end_of_a_sentence() -> None:
+    assert (
+        check_answer("The warranty lasts 24 months (2).", [MANUAL, WARRANTY])[0] == "The warranty lasts 24 months. [2]"
+    )
+    assert check_answer("Descale every 60 (2) days.", [MANUAL, WARRANTY])[0] == "Descale every 60 (2) days."
+    assert check_answer("The warranty lasts 24 months (7).", [WARRANTY])[1][0].citations == ()
+
+
 def test_several_markers_of_one_sentence() -> None:
     again = source(2, MANUAL.text)
     text, _ = check_answer("Descale every 60 days in hard water [1, 2][1].", [MANUAL, again])
@@ -78,6 +86,7 @@ def test_marker_used_as_a_word_leaves_a_whole_sentence() -> None:
             "Mr. Hale and Dr. Bray of the U.S. Senate came. They left.",
             ["Mr. Hale and Dr. Bray of the U.S. Senate came. ", "They left."],
         ),
+        ("Bis zum 20. März 2026. Danach nicht.", ["Bis zum 20. März 2026. ", "Danach nicht."]),
         ("First.[1] Second. [2] Third", ["First.[1] ", "Second. [2] ", "Third"]),
         ("- one\n- two", ["- one\n", "- two"]),
         ("他来了。她走了。", ["他来了。", "她走了。"]),

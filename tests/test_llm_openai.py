@@ -33,8 +33,12 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
-        for word in WORDS:
-            self._event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": word}}]})
+        for word in WORDS[: asked["max_tokens"]]:
+            told = (
+                {"content": [{"token": word, "logprob": -0.25, "top_logprobs": []}]} if asked.get("logprobs") else None
+            )
+            delta = {"role": "assistant", "content": word}
+            self._event({"choices": [{"index": 0, "delta": delta, "logprobs": told}]})
         self._event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}})
         self.wfile.write(b"data: [DONE]\n\n")
 
@@ -92,6 +96,13 @@ def test_tokens_stream_through_callbacks_with_their_count(server: ThreadingHTTPS
     assert reply.usage_metadata["output_tokens"] == 4
     assert server.asked["max_tokens"] == 50  # type: ignore[attr-defined]
     assert server.asked["temperature"] == 0  # type: ignore[attr-defined]
+
+
+def test_the_first_token_comes_with_its_log_probability(server: ThreadingHTTPServer) -> None:
+    llm = load_llm(settings_for(server), lambda _: None)
+    reply = llm.invoke([HumanMessage("Every 60 days?")], {"callbacks": []}, max_tokens=1, logprobs=True)
+    assert reply.text == WORDS[0]
+    assert reply.response_metadata["logprobs"]["content"][0]["logprob"] == -0.25
 
 
 def test_counting_tokens_asks_no_network_and_guesses_high() -> None:

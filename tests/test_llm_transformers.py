@@ -120,6 +120,13 @@ def test_greedy_by_default_and_max_tokens_hold(model: TransformersChatModel) -> 
     assert 6 < model.get_num_tokens(first.text) <= 12
 
 
+def test_the_first_token_comes_with_its_probability(model: TransformersChatModel) -> None:
+    reply = model.invoke(QUESTION, logprobs=True)
+    (told,) = reply.response_metadata["logprobs"]["content"]
+    assert reply.text == told["token"] == model.invoke(QUESTION, max_tokens=1).text
+    assert -5 < told["logprob"] < 0
+
+
 def test_stop_ends_the_generation_at_the_next_token(model: TransformersChatModel) -> None:
     steps = 0
 

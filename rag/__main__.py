@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import RagError
 from rag.terminal import Terminal
-from rag.types import Answer, Citation, Token
+from rag.types import Answer, Citation, Token, place
 
 if TYPE_CHECKING:
     from rag.config import Settings
@@ -167,8 +167,9 @@ def _citation(citation: Citation) -> dict[str, Any]:
 
 def _print_citations(citations: Sequence[Citation], terminal: Terminal) -> None:
     for citation in citations:
-        page = f", page {citation.page_label or citation.page}" if citation.page else ""
-        terminal.print(f"[{citation.number}] {citation.source}{page}  (score {citation.score:.2f})")
+        where = place(citation.page, citation.page_label)
+        where = f", {where}" if where else ""
+        terminal.print(f"[{citation.number}] {citation.source}{where}  (score {citation.score:.2f})")
         terminal.print("    " + " ".join(citation.text.split()))
 
 

@@ -11,13 +11,24 @@ if TYPE_CHECKING:
 FileState = Literal["added", "changed", "unchanged", "removed", "failed"]
 DocumentState = Literal["ready", "failed"]
 
+# What a page label begins with where it names its place itself ("slide 3"), instead of being printed on a page.
+_PLACES = ("slide ", "sheet ", "chapter ", "message", "attachment ", "at ")
+
+
+def place(page: int | None, page_label: str | None) -> str:
+    """Where a page stands, in words: "page xii", "slide 3", "sheet Prices"; nothing where the format has no pages."""
+    if page_label and page_label.startswith(_PLACES):
+        return page_label
+    return f"page {page_label or page}" if page else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:
     """A retrieved chunk under the number the answer cites it by.
 
     `start` and `end` are character offsets in the document's extracted text, `page` counts from 1 (None where the
-    format has no pages) and `page_label` is what the document itself prints on that page ("xii").
+    format has no pages) and `page_label` is what the document itself prints on that page ("xii"), or what the page is
+    called in formats whose pages are something else ("slide 3", "sheet Prices"); `place` puts both into words.
     """
 
     number: int

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from rag import ui_texts as texts
-from rag.types import Answer, Citation, DocumentInfo, Passage, Progress, Timings
+from rag.types import Answer, Citation, DocumentInfo, Passage, Progress, Timings, place
 from rag.ui_session import TurnView, UploadRow
 
 # Explicit direction overrides can make a file name or a sentence read as another one, and controls have no picture.
@@ -211,7 +211,8 @@ def render_sources(turn: TurnView | None, index: int | None, opened: int | None)
 
 
 def _source(source: Citation, index: int, on: bool) -> str:
-    facts = [f"p. {escape(source.page_label or str(source.page))}"] if source.page is not None else []
+    where = place(source.page, source.page_label)
+    facts = [escape(f"p. {where.removeprefix('page ')}" if where.startswith("page ") else where)] if where else []
     facts.append(f'<span title="{texts.SCORE}">{source.score:.2f}</span>')
     return (
         f'<button type="button" class="src{" on" if on else ""}" data-turn="{index}" data-n="{source.number}" '
@@ -225,9 +226,12 @@ def render_proof(passage: Passage | None) -> str:
     """The cited passage, marked inside the text around it, under the file's name and page."""
     if passage is None:
         return f'<div class="hint">{texts.NO_PROOF}</div>'
+    named = place(passage.page, passage.page_label)
     where = f"page {passage.page}" if passage.page is not None else ""
     where += f" of {passage.pages}" if where and passage.pages else ""
-    if where and passage.page_label and passage.page_label != str(passage.page):
+    if named and not named.startswith("page "):
+        where = escape(named)
+    elif where and passage.page_label and passage.page_label != str(passage.page):
         where += f" · printed “{escape(passage.page_label)}”"
     return (
         f"<header>{_name(passage.source)}<small>{where}</small></header>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag import ui_render as render
-from rag.types import Answer, Citation, DocumentInfo, Passage, Progress, Sentence, Timings
+from rag.types import Answer, Citation, DocumentInfo, Passage, Progress, Sentence, Timings, place
 from rag.ui_session import TurnView, UploadRow
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror='a'>\"' onclick=\"b\" \u202efdp.exe\x00 &amp;"
@@ -154,6 +155,25 @@ def test_a_passage_is_marked_in_its_surroundings_under_its_place() -> None:
     assert "page 11 of 24 · printed “xi”" in page
     assert 'before <mark aria-label="cited passage">cited</mark> after' in page
     assert "page" not in Tags(render.render_proof(Passage("k.csv", None, None, 0, "", "row", ""))).text
+
+
+@pytest.mark.parametrize(
+    ("page", "label", "where"),
+    [
+        (None, None, ""),
+        (3, None, "page 3"),
+        (3, "xii", "page xii"),
+        (3, "slide 3", "slide 3"),
+        (1, "sheet <b>", "sheet <b>"),
+        (4, "at 0:01:30", "at 0:01:30"),
+        (2, "attachment a.pdf, page 2", "attachment a.pdf, page 2"),
+    ],
+)
+def test_a_place_is_named_as_its_format_names_it(page: int | None, label: str | None, where: str) -> None:
+    assert place(page, label) == where
+    if label and where == label:
+        shown = render.render_proof(Passage("k", page, label, 9, "", "cited", ""))
+        assert f"<small>{escape(where)}</small>" in shown
 
 
 def test_progress_in_bytes_counts_megabytes_and_the_unknown_has_no_percent() -> None:

@@ -7,17 +7,22 @@ a function `(data: bytes) -> list[Document]` in it that gives one Document per p
 from __future__ import annotations
 
 import importlib
+import logging
 import math
 import re
 import stat
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from rag.errors import DocumentError
+from rag.loaders_kind import PASSWORD, find_kind
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
+
+
+logger = logging.getLogger(__name__)
 
 
 class Loader(NamedTuple):
@@ -27,54 +32,76 @@ class Loader(NamedTuple):
     function: str
 
 
+_TEXT = Loader("rag.loaders_text", "load_text")
+_HTML = Loader("rag.loaders_web", "load_html")
+_DOCX = Loader("rag.loaders_docx", "load_docx")
+_PPTX = Loader("rag.loaders_pptx", "load_pptx")
+_XLSX = Loader("rag.loaders_sheets", "load_xlsx")
+# fmt: off
+_CODE = (
+    ".adoc", ".c", ".cc", ".cfg", ".conf", ".cpp", ".cs", ".css", ".go", ".h", ".hpp", ".ini", ".java", ".js", ".jsx",
+    ".kt", ".lua", ".php", ".pl", ".py", ".r", ".rb", ".rs", ".scala", ".sh", ".sql", ".swift", ".tex", ".toml", ".ts",
+    ".tsx", ".yaml", ".yml",
+)
+# fmt: on
+
 LOADERS: dict[str, Loader] = {
     ".pdf": Loader("rag.loaders_pdf", "load_pdf"),
-    ".txt": Loader("rag.loaders_text", "load_text"),
-    ".log": Loader("rag.loaders_text", "load_text"),
-    ".md": Loader("rag.loaders_text", "load_text"),
-    ".markdown": Loader("rag.loaders_text", "load_text"),
+    ".docx": _DOCX,
+    ".docm": _DOCX,
+    ".dotx": _DOCX,
+    ".pptx": _PPTX,
+    ".pptm": _PPTX,
+    ".ppsx": _PPTX,
+    ".xlsx": _XLSX,
+    ".xlsm": _XLSX,
+    ".xls": Loader("rag.loaders_sheets", "load_xls"),
+    ".odt": Loader("rag.loaders_odf", "load_odt"),
+    ".odp": Loader("rag.loaders_odf", "load_odp"),
+    ".ods": Loader("rag.loaders_odf", "load_ods"),
+    ".rtf": Loader("rag.loaders_rtf", "load_rtf"),
+    ".epub": Loader("rag.loaders_epub", "load_epub"),
+    ".html": _HTML,
+    ".htm": _HTML,
+    ".xhtml": _HTML,
+    ".mhtml": Loader("rag.loaders_mail", "load_mhtml"),
+    ".mht": Loader("rag.loaders_mail", "load_mhtml"),
+    ".eml": Loader("rag.loaders_mail", "load_eml"),
+    ".msg": Loader("rag.loaders_mail", "load_msg"),
+    ".mbox": Loader("rag.loaders_mail", "load_mbox"),
     ".csv": Loader("rag.loaders_text", "load_csv"),
-    ".html": Loader("rag.loaders_web", "load_html"),
-    ".htm": Loader("rag.loaders_web", "load_html"),
+    ".tsv": Loader("rag.loaders_text", "load_csv"),
+    ".json": Loader("rag.loaders_data", "load_json"),
+    ".jsonl": Loader("rag.loaders_data", "load_jsonl"),
+    ".ndjson": Loader("rag.loaders_data", "load_jsonl"),
+    ".xml": Loader("rag.loaders_data", "load_xml"),
+    ".srt": Loader("rag.loaders_data", "load_subtitles"),
+    ".vtt": Loader("rag.loaders_data", "load_subtitles"),
+    **dict.fromkeys((".txt", ".log", ".md", ".markdown", ".rst", ".org"), _TEXT),
+    **dict.fromkeys(_CODE, _TEXT),
 }
 SUFFIXES = frozenset(LOADERS)
 
-# What the first bytes say a file is, and the suffix such a file ought to have. Content outranks the name: a PDF named
-# .txt is read as a PDF, and a picture named .txt is refused as a picture.
-_SIGNATURES: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
-    (re.compile(pattern, re.DOTALL | re.IGNORECASE), what, suffix)
-    for pattern, what, suffix in (
-        (rb"(?:\xef\xbb\xbf)?\s*%PDF-", "a PDF", ".pdf"),
-        (
-            rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html)\b",
-            "a web page",
-            ".html",
-        ),
-        (rb"PK(?:\x03\x04|\x05\x06).*word/document", "a Word document", ".docx"),
-        (rb"PK\x03\x04.*xl/workbook", "an Excel workbook", ".xlsx"),
-        (rb"PK\x03\x04.*ppt/presentation", "a PowerPoint presentation", ".pptx"),
-        (rb"PK\x03\x04.{26}mimetypeapplication/epub", "an EPUB book", ".epub"),
-        (rb"PK\x03\x04.{26}mimetypeapplication/vnd\.oasis", "an OpenDocument file", ".odt"),
-        (rb"PK(?:\x03\x04|\x05\x06)", "a ZIP archive", ".zip"),
-        (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office file", ".doc"),
-        (rb"\{\\rtf", "an RTF document", ".rtf"),
-        (rb"%!PS", "a PostScript file", ".ps"),
-        (rb"\x89PNG\r\n\x1a\n", "a PNG picture", ".png"),
-        (rb"\xff\xd8\xff", "a JPEG picture", ".jpg"),
-        (rb"GIF8[79]a", "a GIF picture", ".gif"),
-        (rb"II\*\x00|MM\x00\*", "a TIFF picture", ".tif"),
-        (rb"RIFF....WEBP", "a WebP picture", ".webp"),
-        (rb"RIFF....WAVE", "a WAV recording", ".wav"),
-        (rb"OggS\x00", "an Ogg recording", ".ogg"),
-        (rb"ID3[\x02-\x04]|\xff[\xfb\xf3\xf2]", "an MP3 recording", ".mp3"),
-        (rb"\x00\x00\x00.ftyp", "an MP4 recording", ".mp4"),
-        (rb"\x1f\x8b\x08", "a gzip archive", ".gz"),
-        (rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", ".7z"),
-        (rb"Rar!\x1a\x07", "a RAR archive", ".rar"),
-        (rb"SQLite format 3\x00", "an SQLite database", ".sqlite"),
-        (rb"\x7fELF|MZ[^\r\n]\x00", "a program", ".exe"),
-    )
+_CONVERT = "save it as {0}; LibreOffice does (soffice --convert-to {0} FILE)"
+_PICTURES, _RECORDINGS, _VIDEOS, _ARCHIVES = (
+    "pictures are not read yet",
+    "recordings are not read yet",
+    "videos are not read yet",
+    "archives are not read yet; unpack it",
 )
+
+# Why a kind of file that people do have is not read, and the way out.
+REFUSED: dict[str, str] = {
+    ".doc": f"documents of Word 97 to 2003 are not read; {_CONVERT.format('docx')}",
+    ".ppt": f"presentations of PowerPoint 97 to 2003 are not read; {_CONVERT.format('pptx')}",
+    ".xlsb": f"binary workbooks are not read; {_CONVERT.format('xlsx')}",
+    ".odg": f"drawings are not read; {_CONVERT.format('pdf')}",
+    ".encrypted": PASSWORD,
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".heic"), _PICTURES),
+    **dict.fromkeys((".mp3", ".wav", ".ogg", ".m4a", ".flac", ".opus"), _RECORDINGS),
+    **dict.fromkeys((".mp4", ".mov", ".mkv", ".avi", ".webm"), _VIDEOS),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), _ARCHIVES),
+}
 
 # Everything clean_text touches: line ends of every kind, and characters that no store, page or protocol wants:
 # control characters, lone surrogates and noncharacters.
@@ -90,13 +117,19 @@ def load_documents(path: Path, *, max_bytes: int) -> list[Document]:
     Raises DocumentError, whose message completes "FILE was not added: ...".
     """
     suffix = path.suffix.lower()
-    if suffix not in LOADERS:
-        kind = f"{suffix} files" if suffix else "files without a suffix"
-        raise DocumentError(f"{kind} cannot be read; these can: {', '.join(sorted(LOADERS))}")
-    data = _read(path, max_bytes)
+    if suffix not in LOADERS and suffix not in REFUSED:
+        raise DocumentError(_unknown(suffix))
+    return load_bytes(_read(path, max_bytes), path.name)
+
+
+def load_bytes(data: bytes, name: str) -> list[Document]:
+    """What load_documents gives for a file of that name and content; for what stands inside another file.
+
+    Raises DocumentError.
+    """
     if not data.strip():
         raise DocumentError("it is empty")
-    loader = LOADERS[_true_suffix(data, suffix)]
+    loader = LOADERS[true_suffix(data, name)]
     try:
         pages = _resolve(loader)(data)
     except OSError as error:  # of a temporary file: the data itself has been read
@@ -106,6 +139,22 @@ def load_documents(path: Path, *, max_bytes: int) -> list[Document]:
     if not any(page.page_content.strip() for page in pages):
         raise DocumentError("there is no text in it")
     return pages
+
+
+def true_suffix(data: bytes, name: str) -> str:
+    """The suffix by content, else by name; one of LOADERS. Raises DocumentError where there is no loader for it."""
+    suffix = PurePath(name).suffix.lower()
+    kind = find_kind(data)
+    if kind is None or (kind.suffix in LOADERS and LOADERS.get(suffix) == LOADERS[kind.suffix]):
+        if suffix in LOADERS:
+            return suffix
+        raise DocumentError(REFUSED.get(suffix) or _unknown(suffix))
+    if kind.suffix in LOADERS:
+        logger.info("%s is %s by another name", name, kind.what)
+        return kind.suffix
+    if suffix in LOADERS and kind.suffix != ".encrypted":
+        raise DocumentError(f"it is {kind.what}, not a {suffix} file{_way_out(kind.suffix)}")
+    raise DocumentError(REFUSED.get(kind.suffix) or REFUSED.get(suffix) or f"it is {kind.what}, which cannot be read")
 
 
 def clean_text(text: str) -> str:
@@ -149,13 +198,10 @@ def _too_large(size: int, max_bytes: int) -> str:
     return f"{in_mib:g} MiB is over the limit of {max_bytes / 2**20:g} MiB (RAG_MAX_FILE_MB)"
 
 
-def _true_suffix(data: bytes, suffix: str) -> str:
-    """The suffix by content, else by name. Raises DocumentError where the content is of a kind that has no loader."""
-    # Zip archives keep their table of contents at the end.
-    ends = data if len(data) <= 2**17 else data[: 2**16] + data[-(2**16) :]
-    for pattern, what, true_suffix in _SIGNATURES:
-        if pattern.match(ends):
-            if true_suffix in LOADERS:
-                return suffix if LOADERS[suffix] == LOADERS[true_suffix] else true_suffix
-            raise DocumentError(f"it is {what}, not a {suffix} file")
-    return suffix
+def _way_out(suffix: str) -> str:
+    return f"; {REFUSED[suffix]}" if suffix in REFUSED else ""
+
+
+def _unknown(suffix: str) -> str:
+    kind = f"{suffix} files" if suffix else "files without a suffix"
+    return f"{kind} cannot be read; these can: {', '.join(sorted(SUFFIXES - set(_CODE)))}, and source code"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import warnings
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
 from bs4.element import NavigableString, Tag
 from langchain_core.documents import Document
 
 from rag.loaders_text import decode_text
+
+warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)  # a page is a page, also one that says it is XML
 
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 # fmt: off

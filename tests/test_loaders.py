@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 from fpdf import FPDF
 from langchain_core.documents import Document
+from office_files import ole
 
 from rag import loaders_pdf
 from rag.errors import DocumentError
-from rag.loaders import LOADERS, SUFFIXES, Loader, clean_text, load_documents
+from rag.loaders import LOADERS, REFUSED, SUFFIXES, Loader, clean_text, load_documents
 
 MIB = 2**20
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(64))
@@ -74,7 +75,8 @@ def pdf(*pages: str, password: str | None = None, owner: str = "owner", labelled
 
 
 def test_every_row_resolves_to_a_function() -> None:
-    assert set(LOADERS) == SUFFIXES == {".pdf", ".txt", ".log", ".md", ".markdown", ".html", ".htm", ".csv"}
+    assert set(LOADERS) == SUFFIXES
+    assert not SUFFIXES & set(REFUSED)
     for loader in LOADERS.values():
         module = __import__(loader.module, fromlist=[loader.function])
         assert callable(getattr(module, loader.function))
@@ -88,7 +90,8 @@ def test_a_further_format_is_one_row(write: Write, monkeypatch: pytest.MonkeyPat
 def test_importing_the_table_imports_no_parser() -> None:
     code = (
         "import sys, rag.loaders; "
-        "heavy = {'langchain_core', 'langchain_community', 'pypdf', 'pypdfium2', 'bs4', 'lxml', 'charset_normalizer'}; "
+        "heavy = {'langchain_core', 'langchain_community', 'pypdf', 'pypdfium2', 'bs4', 'lxml', 'charset_normalizer', "
+        "'pptx', 'openpyxl', 'xlrd', 'oxmsg'}; "
         "sys.exit(repr(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -395,23 +398,55 @@ def zipped(name: str) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".pdf", ".csv", ".html", ".md"])
+@pytest.mark.parametrize("suffix", [".txt", ".pdf", ".csv", ".html", ".docx"])
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (PNG, "a PNG picture"),
-        (b"\xff\xd8\xff\xe0" + bytes(50), "a JPEG picture"),
-        (zipped("a.bin"), "a ZIP archive"),
-        (zipped("word/document.xml"), "a Word document"),
-        (zipped("xl/workbook.xml"), "an Excel workbook"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "an old Microsoft Office file"),
-        (b"\x7fELF" + bytes(60), "a program"),
-        (b"{\\rtf1 hello}", "an RTF document"),
-        (b"SQLite format 3\x00" + bytes(80), "an SQLite database"),
+        (PNG, "a PNG picture, not a {} file; pictures are not read yet"),
+        (b"\xff\xd8\xff\xe0" + bytes(50), "a JPEG picture, not a {} file; pictures are not read yet"),
+        (b"ID3\x04" + bytes(50), "an MP3 recording, not a {} file; recordings are not read yet"),
+        (zipped("a.bin"), "a ZIP archive, not a {} file; archives are not read yet; unpack it"),
+        (
+            zipped("xl/workbook.bin"),
+            "a binary Excel workbook, not a {} file; binary workbooks are not read",
+        ),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "an old Microsoft Office file, not a {} file"),
+        (b"\x7fELF" + bytes(60), "a program, not a {} file"),
+        (b"SQLite format 3\x00" + bytes(80), "an SQLite database, not a {} file"),
     ],
 )
 def test_other_content_is_refused_by_what_it_is(write: Write, suffix: str, data: bytes, what: str) -> None:
-    assert reason(write(f"a{suffix}", data)) == f"it is {what}, not a {suffix} file"
+    assert reason(write(f"a{suffix}", data)).startswith(f"it is {what.format(suffix)}")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("a.png", PNG, "pictures are not read yet"),
+        ("a.mp3", b"ID3\x04" + bytes(50), "recordings are not read yet"),
+        ("a.mkv", b"\x1a\x45\xdf\xa3" + bytes(50), "videos are not read yet"),
+        ("a.zip", zipped("a.bin"), "archives are not read yet; unpack it"),
+        ("a.doc", ole({"WordDocument": bytes(5000)}), "documents of Word 97 to 2003 are not read; save it as docx"),
+        (
+            "a.docx",
+            ole({"WordDocument": bytes(5000)}),
+            "it is an old Word document, not a .docx file; ",
+        ),
+        ("a.ppt", ole({"PowerPoint Document": bytes(5000)}), "presentations of PowerPoint 97 to 2003 are not read"),
+    ],
+)
+def test_what_people_have_and_is_not_read_says_so(write: Write, name: str, data: bytes, why: str) -> None:
+    assert reason(write(name, data)).startswith(why)
+    assert "LibreOffice" in reason(write(name, data)) or "Word" not in why
+
+
+@pytest.mark.parametrize("name", ["a.rst", "a.org", "a.log", "a.py", "a.sql", "a.yaml"])
+def test_text_of_every_sort_is_text(write: Write, name: str) -> None:
+    assert text_of(write(name, "import this  # größer\n")) == "import this  # größer\n"
+
+
+def test_tab_separated_values(write: Write) -> None:
+    assert text_of(write("a.tsv", "Part\tPrice\nPump\t250\n")) == "Part: Pump\nPrice: 250"
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".csv", ".html"])

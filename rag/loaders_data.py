@@ -17,8 +17,9 @@ from rag.loaders_text import decode_text
 _SPAN_S = 30  # of the subtitles on a page
 _TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,]\d{1,3}"
 _CUE = re.compile(rf"^[ \t]*{_TIME}[ \t]*-->[^\n]*\n((?:[ \t]*\S[^\n]*(?:\n|\Z))*)", re.MULTILINE)
-_VOICE = re.compile(r"<v(?:\.[^ >]*)?[ \t]+([^>]*)>")
-_MARKUP = re.compile(r"<[^>\n]*>|\{\\[^}\n]*\}")
+# Bounded, or a line of nothing but opening brackets would take the square of its length.
+_VOICE = re.compile(r"<v(?:\.[^ >]{0,99})?[ \t]{1,9}([^>\n]{0,199})>")
+_MARKUP = re.compile(r"<[^>\n]{0,199}>|\{\\[^}\n]{0,199}\}")
 
 
 def load_json(data: bytes) -> list[Document]:

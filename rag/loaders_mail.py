@@ -24,7 +24,7 @@ from rag.loaders_web import load_html
 MAX_DEPTH = 5  # of messages inside messages
 MAX_ATTACHMENTS = 500  # of a message
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
-_MESSAGE_STARTS = re.compile(rb"(?:\A|\r?\n\r?\n)From [^\r\n]*\d{4}[^\r\n]*\r?\n(?=[\w-]+:)")
+_MESSAGE_STARTS = re.compile(rb"(?:\A|\r?\n\r?\n)From [^\r\n]{1,500}\r?\n(?=[\w-]+:)")
 
 
 class _Attachment(NamedTuple):

@@ -74,6 +74,13 @@ def test_subtitles_keep_their_times_as_places() -> None:
     assert [page.page_content for page in pages] == ["Ann: Hello", "Bye"]
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["<", "<v ", "{\\", "<v.", "00:"])
+def test_subtitles_of_brackets_take_no_longer(piece: str) -> None:
+    cue = piece * 100_000
+    assert text("a.srt", f"00:00:01,000 --> 00:00:03,000\n{cue}\n").startswith(piece.strip())
+
+
 def test_subtitles_close_to_each_other_share_a_page() -> None:
     cues = "".join(
         f"00:00:{second:02d}.000 --> 00:00:{second:02d}.900\nword {second}\n\n" for second in range(0, 60, 10)

@@ -16,7 +16,8 @@ Data runs one way through the house; a module imports only from floors below its
     4  ingestion, retriever, citations      files in; chunks out; the checking of an answer
     5  chain                                question -> Sources, Tokens, Answer
     6  library                              one open library: everything above wired together, once
-    7  ui, ui_*; terminal                   the page, which knows only types and errors; words and bars in a terminal
+    7  evaluate, evaluate_*                 the measuring stick: a question set -> a table of scores
+       ui, ui_*; terminal                   the page, which knows only types and errors; words and bars in a terminal
        __main__                             the command line (beside app.py and ingest.py)
 
 Nothing is re-exported here, so that importing any part stays fast.

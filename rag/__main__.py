@@ -1,4 +1,4 @@
-"""The commands beside the page: python -m rag ask|search|text|documents|models|reindex."""
+"""The commands beside the page: python -m rag ask|search|text|documents|models|reindex|evaluate."""
 
 from __future__ import annotations
 
@@ -49,7 +49,29 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     models = command("models", _models, "List the models, where they are and whether their digests hold", library=False)
     models.add_argument("action", nargs="?", choices=["pull"], help="pull: fetch what answering needs")
     models.add_argument("--again", action="store_true", help="with pull: check every byte and replace what is altered")
-    return parser.parse_args(args)
+    evaluate = command("evaluate", _evaluate, "Score a question set, or compare the scores of two runs", library=False)
+    evaluate.add_argument("set", nargs="?", type=Path, metavar="DIR", help="a folder with docs/ and questions.jsonl")
+    evaluate.add_argument("--limit", type=int, metavar="N", help="ask only N questions, spread evenly over the set")
+    evaluate.add_argument("--retrieval-only", action="store_true", help="load no language model")
+    arm = evaluate.add_mutually_exclusive_group()
+    arm.add_argument("--baseline", action="store_true", help="score the plain chain that everyone writes instead")
+    arm.add_argument(
+        "--retriever",
+        choices=["footnote", "dense", "bm25"],
+        default="footnote",
+        help="score one half of the retrieval alone; dense and bm25 imply --retrieval-only",
+    )
+    evaluate.add_argument("--again", action="store_true", help="ask also what an earlier run has asked")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the scores, of each question too")
+    evaluate.add_argument(
+        "--compare", type=Path, nargs=2, metavar=("A", "B"), help="which of B's scores differ from A's"
+    )
+    options = parser.parse_args(args)
+    if options.command == "evaluate" and (options.set is None) == (options.compare is None):
+        evaluate.error("give either DIR or --compare A B")
+    if options.command == "evaluate" and options.limit is not None and options.limit < 1:
+        evaluate.error("--limit must be at least 1")
+    return options
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -217,6 +239,31 @@ def _models(options: argparse.Namespace, settings: Settings, terminal: Terminal)
         terminal.print(f"{status.state:<8} {status.name}  {status.size / 2**20:.0f} MiB, {status.purpose}, {use}")
         terminal.print(f"         {status.folder}" + (f": {status.detail}" if status.detail else ""))
     return FAILED if altered else ALL_WELL
+
+
+def _evaluate(options: argparse.Namespace, settings: Settings, terminal: Terminal) -> int:
+    from rag.evaluate_table import comparison_lines, load_results, result_lines, save_results
+
+    if options.compare:
+        lines = comparison_lines(*map(load_results, options.compare))
+    else:
+        from rag.evaluate import evaluate
+
+        results = evaluate(
+            settings,
+            options.set,
+            terminal.progress,
+            system="baseline" if options.baseline else options.retriever,
+            limit=options.limit,
+            answers=not options.retrieval_only and options.retriever == "footnote",
+            again=options.again,
+        )
+        if options.json:
+            save_results(results, options.json)
+        lines = result_lines(results)
+    for line in lines:
+        terminal.print(line)
+    return ALL_WELL
 
 
 def _json(fields: dict[str, Any]) -> str:

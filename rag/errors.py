@@ -19,3 +19,7 @@ class ModelError(RagError):
 
 class LibraryError(RagError):
     """The library on disk cannot be opened, read or written as asked."""
+
+
+class EvaluationError(RagError):
+    """A question set or a file of results cannot be read, or two results cannot be compared."""

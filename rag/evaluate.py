@@ -13,17 +13,14 @@ from importlib import import_module
 from pathlib import Path
 
 from rag.config import Settings
-from rag.errors import DocumentError
 from rag.evaluate_measures import DEPTH, Scores, score_retrieval
 from rag.evaluate_records import ask_each
-from rag.evaluate_set import Answered, Question, Retrieved, load_questions, sample
+from rag.evaluate_set import Answered, Question, Retrieved, load_questions, place_spans, sample
 from rag.evaluate_systems import SYSTEMS
 from rag.evaluate_table import Results
 from rag.library import LazyEmbeddings
 from rag.llm import choose_backend
-from rag.loaders import load_documents
 from rag.models import Report
-from rag.splitter import document_text
 
 _EDGES = ("__main__", "evaluate", "terminal", "ui")  # modules, by their beginning, that no answer depends on
 _READING = ("loaders", "splitter")  # those that make the chunks
@@ -76,45 +73,27 @@ def evaluate(
     if answers:
         path = home / f"{system}-answers-{_digest(setting, choose_backend(settings))}.jsonl"
         answered = ask_each(questions, path, Answered, asked.ask, report, load=asked.load, again=again)
-    placed = _comparable(questions, folder / "docs", settings.max_file_mb * 2**20)
-    if unplaced := sorted({doc for question in questions for doc in _spanned(question)} - placed):
-        notes.append(f"spans are not scored in {', '.join(unplaced)}: the extracted text is not the file's own")
+    placed, unplaced = place_spans(questions, folder / "docs", settings.max_file_mb * 2**20)
+    if unplaced:
+        notes.append(f"spans are not scored in {', '.join(unplaced)}: the extracted text is not the file itself")
     return Results(
         set=folder.resolve().name,
         system=system,
         models=tuple(sorted({answer.model for answer in answered.values()})),
         notes=tuple(notes),
         questions={
-            question.id: _scores(question, retrieved[question.id], answered.get(question.id), placed)
-            for question in questions
+            question.id: _scores(question, retrieved[question.id], answered.get(question.id)) for question in placed
         },
     )
 
 
-def _scores(question: Question, found: Retrieved, answer: Answered | None, placed: set[str]) -> Scores:
-    by_spans = _spanned(question) <= placed
-    scores = score_retrieval(question, found, by_spans) | {"retrieval, s": found.seconds}
+def _scores(question: Question, found: Retrieved, answer: Answered | None) -> Scores:
+    scores = score_retrieval(question, found) | {"retrieval, s": found.seconds}
     if answer:  # its measures are imported here because they bring NLTK with them
-        scores |= import_module("rag.evaluate_answers").score_answer(question, answer, by_spans)
+        scores |= import_module("rag.evaluate_answers").score_answer(question, answer)
         scores |= {"first token, s": answer.first_token_s, "total, s": answer.total_s}
         scores["prompt tokens"] = answer.prompt_tokens
     return scores
-
-
-def _spanned(question: Question) -> set[str]:
-    return {span.doc for span in (*question.gold_spans, *question.answer_spans)}
-
-
-def _comparable(questions: Sequence[Question], docs: Path, max_bytes: int) -> set[str]:
-    """The documents with spans whose extracted text is the file's own, so that offsets mean the same in both."""
-    return {doc for doc in set().union(*map(_spanned, questions)) if _is_read_as_it_is(docs / doc, max_bytes)}
-
-
-def _is_read_as_it_is(path: Path, max_bytes: int) -> bool:
-    try:
-        return document_text(load_documents(path, max_bytes=max_bytes)) == path.read_bytes().decode()
-    except (DocumentError, OSError, UnicodeDecodeError):  # told of when it was ingested, or no text at all
-        return False
 
 
 def _content(docs: Path) -> str:

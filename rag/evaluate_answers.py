@@ -28,11 +28,10 @@ class _Words(Tokenizer):  # type: ignore[misc]
 _ROUGE = RougeScorer(["rougeL"], tokenizer=_Words())
 
 
-def score_answer(question: Question, answer: Answered, by_spans: bool) -> Scores:
+def score_answer(question: Question, answer: Answered) -> Scores:
     """The measures of an answer: of refusing, and where it did not refuse, of its citations.
 
-    To refuse an answerable question scores 0 in the measures of its text. `by_spans`: offsets mean the same in the
-    question set and in citations.
+    To refuse an answerable question scores 0 in the measures of its text.
     """
     if question.unanswerable:
         return {"unanswerable refused": float(answer.refused), "support": _support(answer)}
@@ -43,7 +42,7 @@ def score_answer(question: Question, answer: Answered, by_spans: bool) -> Scores
     if answer.cited and question.gold_docs:
         docs = {span.doc for span in answer.cited}
         scores["cited files right"] = len(docs & set(question.gold_docs)) / len(docs)
-        if by_spans and question.gold_spans:
+        if question.gold_spans:
             right = sum(overlaps(span, question.gold_spans) for span in answer.cited)
             scores["citation precision"] = right / len(answer.cited)
     return scores

@@ -15,18 +15,18 @@ DEPTH = 10  # chunks asked for
 CONTEXT = 600  # tokens of sources that systems are compared at
 
 
-def score_retrieval(question: Question, found: Retrieved, by_spans: bool) -> Scores:
-    """The measures of retrieval of an answerable question; of spans only where offsets mean the same (`by_spans`)."""
+def score_retrieval(question: Question, found: Retrieved) -> Scores:
+    """The measures of retrieval of an answerable question."""
     if question.unanswerable or not question.gold_docs:
         return {}
     docs = [span.doc for span in found.spans]
     scores: Scores = {f"doc@{k}": float(not set(question.gold_docs).isdisjoint(docs[:k])) for k in (1, 5)}
-    if by_spans and question.gold_spans:
+    if question.gold_spans:
         for k in (5, DEPTH):
             scores[f"span recall@{k}"] = span_recall(question.gold_spans, found.spans[:k])
         fitting = found.spans[: fit_count(found.tokens, CONTEXT)]
         scores[f"span recall in {CONTEXT} tokens"] = span_recall(question.gold_spans, fitting)
-    if by_spans and question.answer_spans:
+    if question.answer_spans:
         for k in (1, 5):
             scores[f"ans@{k}"] = float(holds_answer(question.answer_spans, found.spans[:k]))
     return scores | rank_measures(question.gold_docs, docs)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rag.errors import EvaluationError
+from rag.errors import DocumentError, EvaluationError
+from rag.loaders import clean_text, load_documents
+from rag.splitter import document_text
 
 
 class Span(NamedTuple):
@@ -83,6 +85,45 @@ def load_questions(folder: Path) -> list[Question]:
     if len({question.id for question in questions}) < len(questions):
         raise EvaluationError(f"{path} gives two questions the same id")
     return questions
+
+
+def place_spans(questions: Sequence[Question], docs: Path, max_bytes: int) -> tuple[list[Question], list[str]]:
+    """The questions with spans that count in extracted text as citations do; and the documents where that is not known.
+
+    Reading a text file changes no more than its line ends and unprintable characters, so its offsets can be carried
+    over. In other formats they cannot, and a question with a span there is left without any.
+    """
+    found: dict[str, str | None] = {}
+    for doc in sorted({span.doc for question in questions for span in (*question.gold_spans, *question.answer_spans)}):
+        found[doc] = _text_of_file(docs / doc, max_bytes)
+
+    def place(spans: Sequence[Span]) -> tuple[Span, ...]:
+        placed = []
+        for span in spans:
+            text = found[span.doc]
+            if text is None:
+                return ()
+            start, end = len(clean_text(text[: span.start])), len(clean_text(text[: span.end]))
+            if span.end > len(text) or end <= start:
+                raise EvaluationError(f"{docs / span.doc} has no characters {span.start} to {span.end}")
+            placed.append(Span(span.doc, start, end))
+        return tuple(placed)
+
+    return (
+        [replace(q, gold_spans=place(q.gold_spans), answer_spans=place(q.answer_spans)) for q in questions],
+        [doc for doc, text in found.items() if text is None],
+    )
+
+
+def _text_of_file(path: Path, max_bytes: int) -> str | None:
+    """The characters of a text file, if what is extracted from it is these, cleaned."""
+    try:
+        text = path.read_bytes().decode()
+        return text if document_text(load_documents(path, max_bytes=max_bytes)) == clean_text(text) else None
+    except (UnicodeDecodeError, DocumentError):  # of a document that was not read it was told already
+        return None
+    except OSError as error:
+        raise EvaluationError(f"{path}, of which a question has a span, cannot be read: {error.strerror}") from error
 
 
 def sample(questions: Sequence[Question], limit: int | None) -> list[Question]:

@@ -17,6 +17,7 @@ from rag.errors import EvaluationError
 from rag.evaluate_baseline import CHUNK_SIZE, says_unknown, split_plainly
 from rag.evaluate_records import ask_each
 from rag.evaluate_set import Answered, Question, Retrieved, Span, load_questions, place_spans, sample
+from rag.evaluate_systems import Footnote
 from rag.loaders import load_documents
 
 MANUAL = "The kettle holds 1.7 litres. Descale it every 60 days in hard water.\n\nRinse it twice afterwards."
@@ -173,20 +174,17 @@ def test_a_rerun_embeds_no_document_and_asks_nothing(folder: Path, embedders: li
 def test_a_stopped_run_goes_on_where_it_was(
     folder: Path, replying: Callable[..., ScriptedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    llm = replying(*REPLIES)
-    count = 0
+    replying(*REPLIES)
+    ask = Footnote.ask
 
-    def stop(self: ScriptedModel, text: str) -> int:
-        nonlocal count
-        if len(self._prompts) == 2:
+    def stop(self: Footnote, asked: Question) -> Answered:
+        if asked.id == "2":
             raise KeyboardInterrupt
-        count += 1
-        return len(text.split())
+        return ask(self, asked)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ScriptedModel, "count", stop)
+        patch.setattr(Footnote, "ask", stop)
         assert main(["evaluate", str(folder)]) == 130
-    assert count
     (kept,) = folder.parent.glob("cache/evaluate/kettles-*/footnote-answers-*.jsonl")
     before = kept.read_text()
     assert before.count("\n") == 1
@@ -336,7 +334,7 @@ def test_the_plain_chunks_know_their_place(tmp_path: Path) -> None:
         assert len(chunk.page_content) <= CHUNK_SIZE
 
 
-@given(st.text(st.sampled_from("ab\r\n\u2028\ufeff\x00é 😀"), min_size=1).filter(str.strip))
+@given(st.text(st.sampled_from("ab\r\n\u2028\ufeff\x9fé 😀"), min_size=1).filter(str.strip))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 def test_spans_are_carried_over_to_the_extracted_text(tmp_path: Path, text: str) -> None:
     raw = f"{text}answer{text}"

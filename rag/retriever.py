@@ -15,6 +15,7 @@ from pydantic import ConfigDict
 
 from rag.manifest import Manifest
 from rag.store import VectorIndex
+from rag.types import place
 
 CONSIDERED = 16  # nearest chunks in which a question's names must occur, more than are shown to the model
 POOL = 100  # candidates from each side; the index finds its nearest approximately, and the more asked for, the better
@@ -172,5 +173,5 @@ def _beginning(chunk: Document, length: int) -> Document:
 
 
 def _place(chunk: Document) -> str:
-    page = chunk.metadata["page_label"] or chunk.metadata["page"]
-    return f", page {page}" if page else ""
+    where = place(chunk.metadata["page"], chunk.metadata["page_label"])
+    return f", {where}" if where else ""

@@ -87,7 +87,9 @@ def embedders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Loaded]:
 @pytest.fixture
 def replying(embedders: list[Loaded], monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedModel]:
     def reply(*replies: str) -> ScriptedModel:
-        llm = ScriptedModel(model_name="scripted", replies=replies, context_tokens=4096, max_answer_tokens=100)
+        llm = ScriptedModel(
+            model_name="scripted", replies=replies, first=("Yes", 0.99), context_tokens=4096, max_answer_tokens=100
+        )
         for module in ("rag.library", "rag.evaluate_systems"):
             monkeypatch.setattr(f"{module}.load_llm", lambda *_: llm)
         return llm

@@ -13,8 +13,10 @@ Data runs one way through the house; a module imports only from floors below its
        llm, llm_*; chat                     the language model and its backends; what the local ones share
        database                             an SQLite file: threads, transactions, errors
     3  manifest, store                      SQLite, the truth; Chroma, the vector index made from it
+       page_image                           a page of a PDF as a picture, with marks over a passage
     4  ingestion, retriever, citations      files in; chunks out; the checking of an answer
     5  chain                                question -> Sources, Tokens, Answer
+       passages                             a citation -> the passage in its surroundings, its page, its best sentences
     6  library                              one open library: everything above wired together, once
     7  evaluate, evaluate_*                 the measuring stick: a question set -> a table of scores
        ui, ui_*; terminal                   the page, which knows only types and errors; words and bars in a terminal

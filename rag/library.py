@@ -22,9 +22,7 @@ from rag.retriever import LibraryRetriever
 from rag.splitter import document_text
 from rag.store import VectorIndex
 from rag.tokens import TokenCounter, embedding_fingerprint, load_tokens
-from rag.types import AnswerEvent, Citation, DocumentInfo, IngestReport, Passage, Progress, Turn
-
-_SURROUNDINGS = 1500  # characters shown on either side of a cited passage
+from rag.types import Answer, AnswerEvent, Citation, DocumentInfo, IngestReport, Passage, Progress, Turn
 
 
 class LazyEmbeddings(Embeddings):
@@ -128,19 +126,10 @@ class Library:
         """A document's extracted text: what `start` and `end` of a citation count in."""
         return document_text(self.manifest.pages(document_id))
 
-    def passage(self, citation: Citation) -> Passage:
-        """A citation in its surroundings. Raises LibraryError when its document is gone."""
-        document = self.manifest.document(citation.document_id)
-        text = self.text(citation.document_id)
-        return Passage(
-            source=document.source,
-            page=citation.page,
-            page_label=citation.page_label,
-            pages=document.pages,
-            before=text[max(0, citation.start - _SURROUNDINGS) : citation.start],
-            text=text[citation.start : citation.end],
-            after=text[citation.end : citation.end + _SURROUNDINGS],
-        )
+    def passage(self, citation: Citation, answer: Answer | None = None) -> Passage:
+        """A citation in its surroundings; see passages.load_passage."""
+        passage: Passage = import_module("rag.passages").load_passage(self.manifest, citation, answer)
+        return passage
 
     def reindex(self) -> Iterator[Progress]:
         """Make the vector index again; see Ingester.reindex."""

@@ -19,7 +19,7 @@ from rag.errors import DocumentError
 logger = logging.getLogger(__name__)
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it then repairs
 
-_PDFIUM = threading.Lock()  # pdfium is not thread-safe, not even across documents
+PDFIUM_LOCK = threading.Lock()  # for every use: pdfium is not thread-safe, not even across documents
 
 # What pypdf lets out on a damaged file, besides its own errors.
 _PYPDF_ERRORS = (
@@ -36,7 +36,8 @@ _PYPDF_ERRORS = (
 )
 
 # pdfium writes \x02 in place of a hyphen at a line's end and the line end after it.
-_BROKEN_WORD = re.compile(r"(\w*)[\x02\ufffe](\w*)")
+BROKEN = "\x02\ufffe"
+_BROKEN_WORD = re.compile(rf"(\w*)[{BROKEN}](\w*)")
 _WORD = re.compile(r"\w+(?:-\w+)*")
 
 
@@ -67,7 +68,7 @@ def join_broken_words(texts: Sequence[str]) -> list[str]:
     The rest of the document decides: the whole word stands elsewhere in it, or the hyphenated one does, or each half
     is a word of its own. A marker becomes "-" or nothing; nothing else changes.
     """
-    if not any("\x02" in text or "\ufffe" in text for text in texts):
+    if not any(mark in text for text in texts for mark in BROKEN):
         return list(texts)
     words = {word.lower() for text in texts for word in _WORD.findall(_BROKEN_WORD.sub(" ", text))}
     words |= {part for word in words for part in word.split("-")}
@@ -84,7 +85,7 @@ def join_broken_words(texts: Sequence[str]) -> list[str]:
 
 def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, bool]:
     """The text of each page (None if pdfium cannot open the file), and whether anything is drawn on any page."""
-    with _PDFIUM:
+    with PDFIUM_LOCK:
         try:
             document = pypdfium2.PdfDocument(data)
         except pypdfium2.PdfiumError as error:
@@ -100,6 +101,14 @@ def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, bool]:
     return [text for text, _ in pages], any(drawn for _, drawn in pages)
 
 
+def read_units(textpage: pypdfium2.PdfTextPage) -> str:
+    """The characters of a page, each of which has one box on it; the calls for whole ranges drop and insert some.
+
+    They are UTF-16 units: a surrogate pair is two of them. Whoever calls holds PDFIUM_LOCK.
+    """
+    return "".join(chr(pdfium.FPDFText_GetUnicode(textpage, n)) for n in range(textpage.count_chars()))
+
+
 def _page_with_pdfium(document: pypdfium2.PdfDocument, index: int) -> tuple[str, bool]:
     try:
         page = document[index]
@@ -108,9 +117,7 @@ def _page_with_pdfium(document: pypdfium2.PdfDocument, index: int) -> tuple[str,
         return "", False
     try:
         textpage = page.get_textpage()
-        # Character by character, since each of these has one box on the page; the calls for whole ranges drop and
-        # insert characters. They are UTF-16 units: a surrogate pair is two of them.
-        units = "".join(chr(pdfium.FPDFText_GetUnicode(textpage, n)) for n in range(textpage.count_chars()))
+        units = read_units(textpage)
         textpage.close()
         return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore"), (
             pdfium.FPDFPage_CountObjects(page) > 0

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 FileState = Literal["added", "changed", "unchanged", "removed", "failed"]
 DocumentState = Literal["ready", "failed"]
+PictureProblem = Literal["gone", "changed", "unreadable", "unmarked"]
 
 # What a page label begins with where it names its place itself ("slide 3"), instead of being printed on a page.
 _PLACES = ("slide ", "sheet ", "chapter ", "message", "attachment ", "at ")
@@ -179,10 +180,41 @@ class DocumentInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A rectangle over one line of a passage, as shares of the page's width and height from its top left corner.
+
+    `best` marks are over the sentences that support the answer best, and lie on top of the others.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageImage:
+    """A page as a picture of `width` x `height` pixels, with the marks over its cited passage.
+
+    `dark`: the passage stands in light letters on a dark ground.
+    """
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+    marks: tuple[Mark, ...]
+    dark: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A citation in its surroundings: the document's text before it, the cited text, and the text after it.
 
     `page` and `page_label` are the citation's; `pages` is how many the document has (0: a format without pages).
+    `best` are the spans of `text`, in order, that support the answer best. `image` is the page itself where the format
+    has such; `problem` says why it is missing, or why there are no marks on it.
     """
 
     source: str
@@ -192,3 +224,6 @@ class Passage:
     before: str
     text: str
     after: str
+    best: tuple[tuple[int, int], ...] = ()
+    image: PageImage | None = None
+    problem: PictureProblem | None = None

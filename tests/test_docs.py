@@ -20,7 +20,7 @@ from rag.types import Answer, DocumentInfo, FileReport, Timings
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-OWN = {"rag", *(file.stem for file in (*ROOT.glob("*.py"), *ROOT.glob("tests/*.py")))}
+OWN = {"benchmarks", "rag", *(file.stem for file in (*ROOT.glob("*.py"), *ROOT.glob("tests/*.py")))}
 ASKED_FOR = (
     "gradio langchain langchain-community chromadb sentence-transformers transformers torch "
     "bitsandbytes accelerate pypdf"

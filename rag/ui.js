@@ -20,10 +20,22 @@
   }).observe(scroll, { childList: true, characterData: true, subtree: true });
 
   // A newly opened passage is brought into view inside its pane.
-  new MutationObserver(() => {
-    const proof = at("proof"), mark = proof.querySelector("mark");
+  let asText = false;
+  const showMark = () => {
+    const proof = at("proof"), leaf = proof.querySelector(".leaf"), marks = [...proof.querySelectorAll(".marks i")];
+    const mark = marks[0] ?? proof.querySelector("mark"), left = (each) => each.getBoundingClientRect().left;
     const box = getComputedStyle(proof).overflowY === "auto" ? proof : pane;
+    if (marks.length) leaf.scrollLeft += Math.min(...marks.map(left)) - left(leaf) - 20;
     if (mark) box.scrollTop += mark.getBoundingClientRect().top - box.getBoundingClientRect().top - 130;
+  };
+  const enlarge = (wanted) => {
+    pane.toggleAttribute("data-large", wanted);
+    at("enlarge")?.setAttribute("aria-pressed", String(wanted));
+  };
+  new MutationObserver(() => {
+    enlarge(pane.hasAttribute("data-large"));
+    if (asText) at("proof").querySelector("details")?.setAttribute("open", "");
+    showMark();
   }).observe(at("proof"), { childList: true, characterData: true, subtree: true });
 
   const open = (panel, toggle, wanted) => {
@@ -37,8 +49,13 @@
     (confirm.hidden ? x : confirm.querySelector("button")).focus();
   };
   document.addEventListener("click", (event) => {
-    const hit = event.target.closest("button");
+    const hit = event.target.closest("button, summary");
     if (!hit) return;
+    if (hit.matches("#proof summary")) asText = !hit.parentElement.open;
+    if (hit.id === "enlarge") {
+      enlarge(!pane.hasAttribute("data-large"));
+      showMark();
+    }
     if (hit.id === "library-toggle") open(library, hit, !library.hasAttribute("data-open"));
     if (hit.id === "sheet-toggle") open(pane, hit, !pane.hasAttribute("data-open"));
     if (hit.matches("[data-add]")) at("upload").querySelector("input[type=file]").click();

@@ -41,15 +41,15 @@ class Actions:
     """What the page can do. Errors to show are RagError; anything else is logged and shown as a plain sentence.
 
     `ask` yields Sources, Tokens, an Answer, and closing it stops the model within a token. `add` copies the uploaded
-    files into the library and yields progress and a FileReport for each. `starting` says what loads right now, a str
-    for a failure, None when ready.
+    files into the library and yields progress and a FileReport for each. `passage` shows a citation, and in it what
+    supports this answer best. `starting` says what loads right now, a str for a failure, None when ready.
     """
 
     ask: Callable[[str, Sequence[Turn]], Iterator[AnswerEvent]]
     documents: Callable[[], list[DocumentInfo]]
     add: Callable[[Sequence[Path]], Iterator[Progress | FileReport]]
     delete: Callable[[int], None]
-    passage: Callable[[Citation], Passage]
+    passage: Callable[[Citation, Answer | None], Passage]
     starting: Callable[[], Progress | str | None]
 
 
@@ -146,7 +146,8 @@ def build_ui(actions: Actions, *, starters: Sequence[str] = (), answers_at_once:
             citation = tab.citation(tab.shown, tab.opened)
             if citation is None:
                 return {proof: render.render_proof(None)}
-            passage, problem = _guard(lambda: actions.passage(citation), None)
+            turn = tab.shown_turn()
+            passage, problem = _guard(lambda: actions.passage(citation, turn.answer if turn else None), None)
             return {proof: render.render_problem(problem) if problem else render.render_proof(passage)}
 
         def poll(tab: Session) -> Patch:

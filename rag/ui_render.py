@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from collections.abc import Collection, Sequence
 
 from rag import ui_texts as texts
-from rag.types import Answer, Citation, DocumentInfo, Passage, Progress, Timings, place
+from rag.types import Answer, Citation, DocumentInfo, PageImage, Passage, Progress, Timings, place
 from rag.ui_session import TurnView, UploadRow
 
 # Explicit direction overrides can make a file name or a sentence read as another one, and controls have no picture.
@@ -223,20 +224,59 @@ def _source(source: Citation, index: int, on: bool) -> str:
 
 
 def render_proof(passage: Passage | None) -> str:
-    """The cited passage, marked inside the text around it, under the file's name and page."""
+    """The cited passage under the file's name and page: on the picture of its page, and in the text around it."""
     if passage is None:
         return f'<div class="hint">{texts.NO_PROOF}</div>'
-    named = place(passage.page, passage.page_label)
-    where = f"page {passage.page}" if passage.page is not None else ""
-    where += f" of {passage.pages}" if where and passage.pages else ""
-    if named and not named.startswith("page "):
-        where = escape(named)
-    elif where and passage.page_label and passage.page_label != str(passage.page):
-        where += f" · printed “{escape(passage.page_label)}”"
-    return (
-        f"<header>{_name(passage.source)}<small>{where}</small></header>"
+    image, problem = passage.image, passage.problem
+    enlarge = f'<button type="button" id="enlarge" aria-pressed="false">{texts.ENLARGE}</button>' if image else ""
+    head = f"<header>{_name(passage.source)}<small>{_where(passage)}</small>{enlarge}</header>"
+    note = f'<p class="note bad" role="status">{texts.NO_PICTURE[problem]}</p>' if problem else ""
+    text = (
         f'<div class="page" dir="auto" tabindex="0">{escape(passage.before)}'
-        f'<mark aria-label="{texts.PASSAGE_MARK}">{escape(passage.text)}</mark>{escape(passage.after)}</div>'
+        f'<mark aria-label="{texts.PASSAGE_MARK}">{_passage(passage)}</mark>{escape(passage.after)}</div>'
+    )
+    if image is None:
+        return head + note + text
+    unfolded = " open" if problem else ""
+    folded = f"<details{unfolded}><summary>{texts.PASSAGE_AS_TEXT}</summary>{text}</details>"
+    return head + note + _leaf(image, passage) + folded
+
+
+def _where(passage: Passage) -> str:
+    """ "page 11 of 24", or "page xi (11 of 24)" where the document calls it that, or "slide 11"."""
+    named = place(passage.page, passage.page_label)
+    if not named.startswith("page "):
+        return escape(named)
+    count = f" of {passage.pages}" if passage.pages else ""
+    if passage.page_label and passage.page_label != str(passage.page):
+        return f"page {escape(passage.page_label)} ({passage.page}{count})"
+    return f"page {passage.page}{count}"
+
+
+def _passage(passage: Passage) -> str:
+    """The cited text, the sentences in it that support the answer best marked stronger."""
+    parts, at = [], 0
+    for start, end in passage.best:
+        parts.append(f"{escape(passage.text[at:start])}<strong>{escape(passage.text[start:end])}</strong>")
+        at = end
+    return "".join(parts) + escape(passage.text[at:])
+
+
+def _leaf(image: PageImage, passage: Passage) -> str:
+    """The picture of a page. It travels in the page itself, so that no address can be asked for another's pages."""
+    alt = (texts.PAGE_PICTURE if image.marks else texts.PAGE_PICTURE_UNMARKED).format(
+        where=_where(passage), name=escape(passage.source)
+    )
+    data = base64.b64encode(image.data).decode("ascii")
+    marks = "".join(
+        f'<i class="{"best" if mark.best else "rest"}" style="left:{mark.left:.4%};top:{mark.top:.4%};'
+        f'width:{mark.width:.4%};height:{mark.height:.4%}"></i>'
+        for mark in image.marks
+    )
+    return (
+        f'<div class="leaf" tabindex="0"><div class="sheet">'
+        f'<img src="data:{image.media_type};base64,{data}" alt="{alt}" width="{image.width}" height="{image.height}">'
+        f'<div class="marks{" on-dark" if image.dark else ""}" aria-hidden="true">{marks}</div></div></div>'
     )
 
 

@@ -30,6 +30,16 @@ SOURCES_FACTS = "page · score"
 SCORE = "how near the passage is to the question: 1 is nearest"
 PROOF_LOST = "This passage is no longer there. Ask again to get the current ones."
 PASSAGE_MARK = "cited passage"
+PAGE_PICTURE = "Picture of {where} of {name}. The cited passage is marked; it stands below as text."
+PAGE_PICTURE_UNMARKED = "Picture of {where} of {name}. The cited passage stands below as text."
+PASSAGE_AS_TEXT = "The passage as text"
+ENLARGE = "Enlarge"
+NO_PICTURE = {
+    "gone": "The file is no longer where it was read, so its page cannot be shown. This is the passage as it was read.",
+    "changed": "The file has changed since it was read, so its page is not shown. This is the passage as it was read.",
+    "unreadable": "The page cannot be drawn. This is the passage as it was read.",
+    "unmarked": "Where the passage stands on this page is not known, so nothing is marked. Its text is below the page.",
+}
 
 SEARCHING = "Searching your documents"
 READING = "Reading {count}"

@@ -14,7 +14,9 @@ from rag.types import (
     Citation,
     DocumentInfo,
     FileReport,
+    PageImage,
     Passage,
+    PictureProblem,
     Progress,
     Sentence,
     Sources,
@@ -74,6 +76,9 @@ class Fakes:
         self.sentences: Sequence[Sentence] = SENTENCES
         self.sources = SOURCES
         self.error: Exception | None = None
+        self.best: tuple[tuple[int, int], ...] = ()
+        self.image: PageImage | None = None
+        self.problem: PictureProblem | None = None
         self.closed = threading.Event()
         self.pulled = 0
         self.history: list[Sequence[Turn]] = []
@@ -126,9 +131,18 @@ class Fakes:
             raise LibraryError("the library is being written by another program; try again in a moment")
         self.library = [each for each in self.library if each.id != number]
 
-    def passage(self, cited: Citation) -> Passage:
+    def passage(self, cited: Citation, answer: Answer | None) -> Passage:
         return Passage(
-            cited.source, cited.page, "xi" if cited.page else None, 24 if cited.page else 0, BEFORE, cited.text, AFTER
+            source=cited.source,
+            page=cited.page,
+            page_label="xi" if cited.page else None,
+            pages=24 if cited.page else 0,
+            before=BEFORE,
+            text=cited.text,
+            after=AFTER,
+            best=self.best if answer else (),
+            image=self.image if cited.source.endswith(".pdf") else None,
+            problem=self.problem if cited.source.endswith(".pdf") else None,
         )
 
 

@@ -137,7 +137,10 @@ def test_a_page_number_stands_by_what_has_pages_and_a_follow_up_is_understood(ta
     assert "contacts" in answered(tab, "What does the code E3 on the display of the K3 mean?")
     expect(tab.locator("#sources .src small").first).to_contain_text("p. ")
     expect(tab.locator("#proof header")).to_contain_text("k3-manual-2026.pdf")
-    expect(tab.locator("#proof header")).to_contain_text(re.compile(r"page \d+ of \d+"))
+    expect(tab.locator("#proof header")).to_contain_text(re.compile(r"page \w+ \(\d+ of \d+\)"))
+    expect(tab.locator("#proof .leaf img")).to_be_visible()
+    assert tab.locator("#proof .leaf img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 1000
+    expect(tab.locator("#proof .marks i").first).to_be_visible()
     expect(tab.locator("#proof mark")).to_contain_text("Kettle not seated on the base")
     tab.click("#new-chat")
     assert "27" in answered(tab, "How many days of holiday do full-time staff have?")

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fpdf import FPDF
 from page_fakes import CITED, HOSTILE, LIBRARY, QUESTION, Fakes, citation
 from playwright.sync_api import expect, sync_playwright
 
 from rag.errors import ModelError, RagError
+from rag.page_image import load_page_image
 from rag.types import Progress, Sentence
 from rag.ui import build_ui, launch_options
 
@@ -132,7 +134,7 @@ def test_a_citation_opens_its_passage_by_mouse_and_by_keyboard(site: Any) -> Non
     expect(tab.locator("#answer .meta")).to_be_visible()
     tab.click("#answer .n[data-n='2']")
     expect(tab.locator("#proof header")).to_contain_text("Warranty 2026.html")
-    expect(tab.locator("#proof header")).to_contain_text("page 4 of 24")
+    expect(tab.locator("#proof header")).to_contain_text("page xi (4 of 24)")
     expect(tab.locator("#sources .src.on")).to_contain_text("Warranty 2026.html")
     expect(tab.locator("#answer .n.on")).to_have_text("2")
     tab.focus("#sources .src >> nth=2")
@@ -140,6 +142,75 @@ def test_a_citation_opens_its_passage_by_mouse_and_by_keyboard(site: Any) -> Non
     expect(tab.locator("#proof header")).to_contain_text("service/calls 2025.csv")
     expect(tab.locator("#sources .src.on")).to_have_count(1)
     expect(tab.locator("#sources .src >> nth=2")).to_be_focused()
+
+
+def pictured(fakes: Fakes) -> tuple[float, float]:
+    """Give the fakes the page that the first source stands on; returns how far down and how high its first line is."""
+    lines = [f"Line {number} of the manual is about something else." for number in range(46)]
+    lines[30:33] = CITED.replace(", every", "\n, every").replace("The indicator", "\nThe indicator").splitlines()
+    sheet = FPDF(unit="pt", format=(500, 1000))
+    sheet.add_page()
+    sheet.set_font("Helvetica", size=11)
+    for number, line in enumerate(lines):
+        sheet.text(50, 60 + 20 * number, line.strip())
+    data = bytes(sheet.output())
+    text = "\n".join(line.strip() for line in lines)
+    start, end = text.index(CITED[:20]), text.index(CITED[-20:]) + 20
+    best = text.index("The indicator")
+    fakes.image = load_page_image(data, 0, text, (start, end), [(best, end)])
+    fakes.best = ((CITED.index("The indicator"), len(CITED)),)
+    return (60 + 20 * 30 - 8) / 1000, 8 / 1000
+
+
+def test_a_citation_of_a_pdf_opens_its_page_with_the_passage_marked(site: Any) -> None:
+    fakes = Fakes(LIBRARY)
+    top, height = pictured(fakes)
+    tab = site(fakes).tab()
+    ask(tab)
+    expect(tab.locator("#answer .meta")).to_be_visible()
+    tab.click("#sources .src >> nth=1")
+    expect(tab.locator("#proof .leaf")).to_have_count(0)
+    tab.click("#answer .n[data-n='1'] >> nth=0")
+    picture, marks = tab.locator("#proof .leaf img"), tab.locator("#proof .marks i")
+    expect(picture).to_be_visible()
+    expect(tab.locator("#proof header")).to_contain_text("page xi (11 of 24)")
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1200
+    assert "page xi (11 of 24) of Kettle K3 manual.pdf" in picture.get_attribute("alt")
+    expect(marks).to_have_count(4)
+    expect(tab.locator("#proof .marks .best")).to_have_count(1)
+    page, first = picture.bounding_box(), marks.first.bounding_box()
+    middle = (first["y"] + first["height"] / 2 - page["y"]) / page["height"]
+    assert top <= middle <= top + height
+    assert (first["x"] - page["x"]) / page["width"] == pytest.approx(0.1, abs=0.01)
+    pane = tab.locator("#proof").bounding_box()
+    tab.wait_for_function("() => document.querySelector('#proof').scrollTop > 100")
+    assert pane["y"] < marks.first.bounding_box()["y"] < pane["y"] + pane["height"]
+
+    before = picture.bounding_box()["width"]
+    tab.click("#enlarge")
+    expect(tab.locator("#enlarge")).to_have_attribute("aria-pressed", "true")
+    assert picture.bounding_box()["width"] > 1.5 * before
+    assert pane["y"] < marks.first.bounding_box()["y"] < pane["y"] + pane["height"]
+    tab.click("#enlarge")
+
+    expect(tab.locator("#proof mark")).to_be_hidden()
+    tab.click("#proof summary")
+    expect(tab.locator("#proof mark")).to_have_text(CITED)
+    expect(tab.locator("#proof mark strong")).to_have_text(CITED[CITED.index("The indicator") :])
+    tab.click("#sources .src >> nth=1")
+    expect(tab.locator("#proof .leaf")).to_have_count(0)
+    tab.click("#sources .src >> nth=0")
+    expect(tab.locator("#proof mark")).to_be_visible()  # who opened the text finds it open at the next page
+
+
+def test_a_page_that_cannot_be_shown_says_why_above_the_passage(site: Any) -> None:
+    fakes = Fakes(LIBRARY)
+    fakes.problem = "changed"
+    tab = site(fakes).tab()
+    ask(tab)
+    expect(tab.locator("#proof .note")).to_contain_text("The file has changed since it was read")
+    expect(tab.locator("#proof mark")).to_have_text(CITED)
+    expect(tab.locator("#proof mark")).to_be_visible()
 
 
 def test_uploads_have_a_row_each_and_end_ready_or_with_the_reason(site: Any, tmp_path: Path) -> None:
@@ -270,6 +341,22 @@ def test_on_a_phone_the_proof_is_a_sheet_and_nothing_scrolls_sideways(site: Any)
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tab.keyboard.press("Escape")
     expect(tab.locator("#proof")).to_be_hidden()
+
+
+def test_on_a_phone_a_page_fits_the_sheet_and_is_enlarged_inside_it(site: Any) -> None:
+    fakes = Fakes(LIBRARY)
+    pictured(fakes)
+    tab = site(fakes).tab(390, 844)
+    ask(tab)
+    expect(tab.locator("#answer .meta")).to_be_visible()
+    tab.click("#answer .n >> nth=0")
+    expect(tab.locator("#proof .leaf img")).to_be_visible()
+    expect(tab.locator("#proof .marks i").first).to_be_in_viewport()
+    assert tab.locator("#proof .leaf img").bounding_box()["width"] <= 390
+    tab.click("#enlarge")
+    assert tab.locator("#proof .leaf img").bounding_box()["width"] > 700
+    expect(tab.locator("#proof .marks i").first).to_be_in_viewport()
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_only_asking_is_open_to_programs(site: Any) -> None:

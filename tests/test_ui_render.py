@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,11 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag import ui_render as render
-from rag.types import Answer, Citation, DocumentInfo, Passage, Progress, Sentence, Timings, place
+from rag.types import Answer, Citation, DocumentInfo, Mark, PageImage, Passage, Progress, Sentence, Timings, place
 from rag.ui_session import TurnView, UploadRow
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror='a'>\"' onclick=\"b\" \u202efdp.exe\x00 &amp;"
 TIMINGS = Timings(0.1, 1.94, 3.44, 700, 60, 23.4, 2950.0)
+
+
+IMAGE = PageImage(
+    b"\x00\xff", "image/png", 12, 16, (Mark(0.1, 0.2, 0.5, 0.01, False), Mark(0.1, 0.2, 0.25, 0.01, True)), False
+)
+VOID = ("img",)
 
 
 class Tags(HTMLParser):
@@ -34,7 +41,8 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
-        self._open.append(tag)
+        if tag not in VOID:
+            self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
@@ -73,6 +81,7 @@ def everything(text: str) -> list[str]:
         *(render.render_turn(turn, 0, 1) for turn in turns),
         render.render_sources(turns[0], 0, 1),
         render.render_proof(Passage(text, 1, text, 2, text, text, text)),
+        render.render_proof(Passage(text, 1, text, 2, text, text, text, ((0, 1), (2, 9)), IMAGE)),
         render.render_problem(text),
         render.render_status(text),
         render.render_status(Progress(text, 1, 2, text)),
@@ -83,7 +92,24 @@ def everything(text: str) -> list[str]:
     ]
 
 
-OURS = {"article", "bdi", "button", "div", "h2", "h3", "header", "i", "li", "mark", "p", "small", "span", "ul"}
+OURS = {
+    "article",
+    "bdi",
+    "button",
+    "details",
+    "div",
+    "h2",
+    "h3",
+    "header",
+    "i",
+    "img",
+    "li",
+    "mark",
+    "p",
+    "small",
+    "span",
+}
+OURS |= {"strong", "summary", "ul"}
 
 
 @given(st.one_of(st.text(max_size=80), st.text("<>&'\"/=[]1,\n a`${}\u202e", max_size=80)))
@@ -152,8 +178,9 @@ def test_the_meta_line_gives_the_cost() -> None:
 
 def test_a_passage_is_marked_in_its_surroundings_under_its_place() -> None:
     page = render.render_proof(Passage("k.pdf", 11, "xi", 24, "before ", "cited", " after"))
-    assert "page 11 of 24 · printed “xi”" in page
+    assert "page xi (11 of 24)" in page
     assert 'before <mark aria-label="cited passage">cited</mark> after' in page
+    assert "page 11 of 24" in render.render_proof(Passage("k.pdf", 11, "11", 24, "", "cited", ""))
     assert "page" not in Tags(render.render_proof(Passage("k.csv", None, None, 0, "", "row", ""))).text
 
 
@@ -174,6 +201,29 @@ def test_a_place_is_named_as_its_format_names_it(page: int | None, label: str | 
     if label and where == label:
         shown = render.render_proof(Passage("k", page, label, 9, "", "cited", ""))
         assert f"<small>{escape(where)}</small>" in shown
+
+
+def test_a_page_stands_above_its_folded_text_with_a_mark_for_each_line() -> None:
+    page = render.render_proof(Passage("k.pdf", 11, None, 24, "a ", "One. Two.", " b", ((5, 9),), IMAGE))
+    assert 'src="data:image/png;base64,AP8="' in page
+    assert 'width="12" height="16"' in page
+    assert '<i class="rest" style="left:10.0000%;top:20.0000%;width:50.0000%;height:1.0000%"></i>' in page
+    assert '<i class="best" style="left:10.0000%;top:20.0000%;width:25.0000%;height:1.0000%"></i>' in page
+    assert "One. <strong>Two.</strong></mark>" in page
+    assert "<details><summary>The passage as text</summary>" in page
+    assert 'alt="Picture of page 11 of 24 of k.pdf. The cited passage is marked' in page
+
+
+def test_a_page_without_marks_or_without_a_picture_says_so_and_shows_the_text() -> None:
+    unmarked = replace(IMAGE, marks=())
+    page = render.render_proof(Passage("k.pdf", 1, None, 1, "", "cited", "", (), unmarked, "unmarked"))
+    assert "nothing is marked" in page
+    assert "<details open>" in page
+    assert "is marked;" not in page
+    for problem, words in (("gone", "no longer where"), ("changed", "has changed"), ("unreadable", "cannot be drawn")):
+        page = render.render_proof(Passage("k.pdf", 1, None, 1, "", "cited", "", problem=problem))
+        assert words in page
+        assert "details" not in page
 
 
 def test_progress_in_bytes_counts_megabytes_and_the_unknown_has_no_percent() -> None:

@@ -71,7 +71,7 @@ class VectorIndex:
 
     def add(self, collection: str, ids: Sequence[int], vectors: Vectors) -> None:
         """Add chunks, or put them again. `vectors` has shape (len(ids), dimension)."""
-        self._use(lambda client: _upsert(client, collection, ids, vectors), writing=True)
+        self._use(lambda client: _add(client, collection, ids, vectors), writing=True)
 
     def delete(self, collection: str, ids: Sequence[int]) -> None:
         """Remove chunks; ids that are not there are passed over."""
@@ -194,7 +194,7 @@ class VectorIndex:
         total, done = sum(map(len, wanted.values())), 0
         for name, ids in wanted.items():
             for batch in _batches(ids):
-                _upsert(client, name, batch, self._truth.vectors(batch))
+                _add(client, name, batch, self._truth.vectors(batch))
                 done += len(batch)
                 progress(done, total)
 
@@ -207,10 +207,13 @@ def _collection(client: Client, name: str) -> chromadb.Collection:
         return client.create_collection(chroma_name, configuration=_CONFIGURATION, embedding_function=None)
 
 
-def _upsert(client: Client, name: str, ids: Sequence[int], vectors: Vectors) -> None:
+def _add(client: Client, name: str, ids: Sequence[int], vectors: Vectors) -> None:
     chroma = _collection(client, name)
     for start in range(0, len(ids), _BATCH):
-        chroma.upsert(ids=[str(i) for i in ids[start : start + _BATCH]], embeddings=vectors[start : start + _BATCH])
+        batch = [str(i) for i in ids[start : start + _BATCH]]
+        if there := chroma.get(ids=batch, include=[])["ids"]:
+            chroma.delete(ids=there)  # to put a chunk over itself can cut others off from the index's graph
+        chroma.add(ids=batch, embeddings=vectors[start : start + _BATCH])
 
 
 def _delete(client: Client, name: str, ids: Sequence[int]) -> None:

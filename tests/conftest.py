@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How often test_kills.py kills an ingest run: a few times in CI, 50 for the published figure."""
+    """How much two slow tests do: little in CI, more for the published figures."""
     parser.addoption("--kills", type=int, default=6, help="kills of test_kills.py (default: 6)")
+    parser.addoption("--every-case", action="store_true", help="test_answers.py asks all questions, not every other")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The sample library's questions on the real models: the passage found, the right source cited, the refusal made.
 
-`python -m pytest tests/test_answers.py -s` prints the figures.
+`python -m pytest tests/test_answers.py -s --every-case` prints the figures.
 """
 
 import json
@@ -28,6 +28,7 @@ def lines(name: str) -> list[dict[str, Any]]:
 
 CASES = lines("sample_cases.jsonl")
 ANSWERABLE = [case for case in CASES if not case["refused"]]
+ASKED = ANSWERABLE[::2]  # an answer takes seconds; --every-case asks the others too
 REFUSED = [case for case in CASES if case["refused"]]
 THREADS = lines("sample_threads.jsonl")
 
@@ -64,8 +65,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 
 @pytest.fixture(scope="module")
-def answers(library: Library) -> dict[str, Answer]:
-    return {case["id"]: ask(library, case["question"]) for case in CASES}
+def answers(library: Library, request: pytest.FixtureRequest) -> dict[str, Answer]:
+    cases = CASES if request.config.getoption("--every-case") else [*ASKED, *REFUSED]
+    return {case["id"]: ask(library, case["question"]) for case in cases}
 
 
 @pinned(ANSWERABLE, set())
@@ -73,7 +75,7 @@ def test_the_source_is_among_the_passages_that_the_model_reads(library: Library,
     assert {hit.source for hit in library.search(case["question"])} & set(sources(case))
 
 
-@pinned(ANSWERABLE, NOT_CITED)
+@pinned(ASKED, NOT_CITED)
 def test_the_answer_cites_its_source(answers: dict[str, Answer], case: dict[str, Any]) -> None:
     answer = answers[case["id"]]
     assert not answer.refused
@@ -89,21 +91,21 @@ def test_what_the_library_does_not_hold_is_refused(answers: dict[str, Answer], c
 
 
 def test_figures(answers: dict[str, Answer]) -> None:
-    facts = sum(right(case, answers[case["id"]]) for case in ANSWERABLE)
+    asked = [case for case in ANSWERABLE if case["id"] in answers]
+    facts = sum(right(case, answers[case["id"]]) for case in asked)
     cited = sum(
-        bool({citation.source for citation in answers[case["id"]].citations} & set(sources(case)))
-        for case in ANSWERABLE
+        bool({citation.source for citation in answers[case["id"]].citations} & set(sources(case))) for case in asked
     )
-    lost = sum(answers[case["id"]].refused for case in ANSWERABLE)
+    lost = sum(answers[case["id"]].refused for case in asked)
     refused = sum(answers[case["id"]].refused for case in REFUSED)
     print(
-        f"\nof {len(ANSWERABLE)} questions that the sample library answers, {facts} answers hold the fact, "
+        f"\nof {len(asked)} questions that the sample library answers, {facts} answers hold the fact, "
         f"{cited} cite the right document, {lost} are refused; "
         f"of {len(REFUSED)} that it does not, {refused} are refused"
     )
-    assert facts >= 41
-    assert cited >= 46
-    assert lost <= 7
+    assert facts >= 0.74 * len(asked)
+    assert cited >= 0.85 * len(asked)
+    assert lost <= 0.13 * len(asked)
     assert refused >= 12
 
 

@@ -18,9 +18,10 @@ from langchain_core._api import LangChainDeprecationWarning
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.outputs import LLMResult
 from langchain_core.prompts import ChatPromptTemplate
 
+from rag.chat import token_counts
 from rag.citations import check_answer, is_refusal
 from rag.config import Settings
 from rag.errors import RagError
@@ -78,10 +79,7 @@ class _Events(BaseCallbackHandler):
             self.queue.put(Token(token))
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:
-        generation = response.generations[0][0]
-        usage = generation.message.usage_metadata if isinstance(generation, ChatGeneration) else None  # type: ignore[attr-defined]
-        if usage:
-            self.prompt_tokens, self.answer_tokens = usage["input_tokens"], usage["output_tokens"]
+        self.prompt_tokens, self.answer_tokens = token_counts(response)
 
     def _check(self) -> None:
         if self.stop.is_set():
@@ -89,7 +87,10 @@ class _Events(BaseCallbackHandler):
 
 
 class _Judge:
-    """Whether chunks hold the answer to a question: by the names that are not in them, and by the model's own word."""
+    """Whether chunks hold the answer to a question: by the names that are not in them, and by the model's own word.
+
+    The model is not asked where `refuse_below` is 0.
+    """
 
     def __init__(self, llm: BaseChatModel, question: str, refuse_below: float) -> None:
         self.probability: float | None = None  # that the chunks hold the answer; None: not asked, or not told
@@ -103,7 +104,7 @@ class _Judge:
             return REFUSAL
         if absent := chunks[0].metadata["absent"]:
             return f"{REFUSAL} The nearest passages do not mention {' or '.join(absent)}."
-        if self._refuse_below and not asks_for_account(self._question):
+        if self._refuse_below:
             yes = self._says_yes(chunks)
             if yes is not None:
                 self.probability = probability(yes, max(chunk.metadata["score"] for chunk in chunks))
@@ -160,8 +161,9 @@ def stream_answer(
     """
     began = time.monotonic()
     asked = _standalone(llm, question, history) if history else question
-    prompt = ANSWER_ACCOUNT if asks_for_account(asked) else ANSWER_FACT
-    judge = _Judge(llm, asked, settings.refuse_below)
+    account = asks_for_account(asked)
+    prompt = ANSWER_ACCOUNT if account else ANSWER_FACT
+    judge = _Judge(llm, asked, 0.0 if account else settings.refuse_below)
     events = _Events(judge.doubt)
     chain = build_chain(llm, _within_budget(llm, retriever, settings, prompt, asked), prompt)
     _in_thread(lambda: chain.invoke({"query": asked}, config={"callbacks": [events]}), events)

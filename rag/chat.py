@@ -13,7 +13,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
 from pydantic import PrivateAttr
 
 from rag.errors import ModelError
@@ -139,6 +139,13 @@ class LocalChatModel(BaseChatModel):
 def to_roles(messages: Sequence[BaseMessage]) -> list[dict[str, str]]:
     """The messages as chat templates take them: `role` (system, user, assistant) and `content`, both plain text."""
     return [{"role": _ROLES.get(message.type, "user"), "content": message.text} for message in messages]
+
+
+def token_counts(response: LLMResult) -> tuple[int, int]:
+    """Tokens of the prompt and of the answer, by the model's own count; 0 where a server does not tell."""
+    generation = response.generations[0][0]
+    usage = generation.message.usage_metadata if isinstance(generation, ChatGeneration) else None  # type: ignore[attr-defined]
+    return (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
 
 
 def cut_at_stop(pieces: Iterable[str], stop: Sequence[str]) -> Iterator[str]:

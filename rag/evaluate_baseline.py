@@ -21,11 +21,12 @@ from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForRetr
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.outputs import LLMResult
 from langchain_core.retrievers import BaseRetriever
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 from pydantic import ConfigDict
 
+from rag.chat import token_counts
 from rag.citations import is_refusal, split_sentences
 from rag.errors import DocumentError
 from rag.loaders import load_documents
@@ -74,9 +75,7 @@ class Watch(BaseCallbackHandler):
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:
         """Note the model's own count."""
-        generation = response.generations[0][0]
-        usage = generation.message.usage_metadata if isinstance(generation, ChatGeneration) else None  # type: ignore[attr-defined]
-        self.prompt_tokens = usage["input_tokens"] if usage else 0
+        self.prompt_tokens = token_counts(response)[0]
 
 
 def split_plainly(files: Sequence[tuple[str, Path]], max_bytes: int) -> tuple[list[Document], list[str]]:

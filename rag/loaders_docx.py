@@ -27,6 +27,7 @@ from rag.loaders_package import (
     parse_part,
     reading,
     relations,
+    whole_number,
 )
 from rag.loaders_rows import MAX_COLUMNS, comment_mark, join_lines, row_line
 
@@ -112,7 +113,7 @@ class _Reader:
                     _number(level, "ilvl"): _Level(
                         _value(level, "numFmt", "decimal"),
                         _value(level, "lvlText", ""),
-                        _int(_value(level, "start", "1"), 1),
+                        whole_number(_value(level, "start", "1"), 1),
                     )
                     for level in levels
                 }
@@ -237,7 +238,7 @@ class _Reader:
             cells: list[str] = []
             inner: list[str] = []
             properties = child(row, "trPr")
-            column = 0 if properties is None else _int(_value(properties, "gridBefore", "0"), 0)
+            column = 0 if properties is None else whole_number(_value(properties, "gridBefore", "0"), 0)
             cells += [""] * min(column, MAX_COLUMNS)
             for cell in _items(row, "tc"):
                 properties = child(cell, "tcPr")
@@ -251,7 +252,7 @@ class _Reader:
                     text = " ".join(" ".join(self._container(cell)).split())
                 above[column] = text
                 cells.append(text)
-                column += 1 if properties is None else _int(_value(properties, "gridSpan", "1"), 1)
+                column += 1 if properties is None else whole_number(_value(properties, "gridSpan", "1"), 1)
             lines.append(row_line(cells))
             lines += inner
         return [*lines, ""]
@@ -282,7 +283,7 @@ def _numbered(properties: Any) -> tuple[str, int] | None:
     numbering = child(properties, "numPr")
     if numbering is None or child(numbering, "numId") is None:
         return None
-    return _value(numbering, "numId", "0"), min(_int(_value(numbering, "ilvl", "0"), 0), _MAX_LEVEL)
+    return _value(numbering, "numId", "0"), min(whole_number(_value(numbering, "ilvl", "0"), 0), _MAX_LEVEL)
 
 
 def _value(element: Any, name: str, default: str) -> str:
@@ -291,11 +292,7 @@ def _value(element: Any, name: str, default: str) -> str:
 
 
 def _number(element: Any, name: str) -> int:
-    return _int(attribute(element, name), 0)
-
-
-def _int(text: str, default: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
+    return whole_number(attribute(element, name), 0)
 
 
 def _numeral(number: int, form: str) -> str:

@@ -20,6 +20,7 @@ from rag.loaders import load_bytes, true_suffix
 from rag.loaders_package import PARSER_ERRORS, reading
 from rag.loaders_text import decode_text
 from rag.loaders_web import load_html
+from rag.types import place
 
 MAX_DEPTH = 5  # of messages inside messages
 MAX_ATTACHMENTS = 500  # of a message
@@ -99,9 +100,8 @@ def _pages(message: _Message, depth: int) -> list[Document]:
             notes.append(f"(the attachment {attachment.name} was not read: {error})")
             continue
         for page in pages:
-            inner = page.metadata["page_label"] or page.metadata["page"]
-            place = f", page {inner}" if isinstance(inner, int) else f", {inner}" if inner else ""
-            children.append(_labelled(page, f"attachment {attachment.name}{place}"))
+            where = place(page.metadata["page"], page.metadata["page_label"])
+            children.append(_labelled(page, ", ".join(filter(None, (f"attachment {attachment.name}", where)))))
     head = [f"{name}: {value}" for name, value in message.headers if value]
     if message.attachments:
         head.append(f"Attachments: {', '.join(attachment.name for attachment in message.attachments)}")

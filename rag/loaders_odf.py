@@ -19,6 +19,7 @@ from rag.loaders_package import (
     open_package,
     parse_part,
     reading,
+    whole_number,
 )
 from rag.loaders_rows import MAX_COLUMNS, bounded, comment_mark, join_lines, row_line, write_rows
 
@@ -268,5 +269,4 @@ def _flat_ends(text: str | None) -> str:
 
 
 def _number(element: Any, name: str) -> int:
-    value = attribute(element, name, "1")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 1
+    return whole_number(attribute(element, name), 1)

@@ -169,6 +169,11 @@ def attribute(element: Any, name: str, default: str = "") -> str:
     return next((str(value) for key, value in element.attrib.items() if key.rpartition("}")[2] == name), default)
 
 
+def whole_number(text: str, default: int) -> int:
+    """A number as an attribute gives it; `default` for what is none, or too long to be meant."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
+
+
 def child(element: Any, *names: str) -> Any | None:
     """The first child of that local name, then its first child of the next name, and so on."""
     for name in names:

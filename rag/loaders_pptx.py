@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,8 @@ from pptx.enum.shapes import PP_PLACEHOLDER
 
 from rag.loaders_package import PARSER_ERRORS, attribute, child, open_package, parse_xml, reading
 from rag.loaders_rows import comment_mark, join_lines, row_line
+
+logger = logging.getLogger(__name__)
 
 _TITLES = frozenset((PP_PLACEHOLDER.TITLE, PP_PLACEHOLDER.CENTER_TITLE, PP_PLACEHOLDER.VERTICAL_TITLE))
 _FURNITURE = frozenset((PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.SLIDE_NUMBER))
@@ -58,7 +61,8 @@ def _shape(shape: Any) -> list[str]:
         if shape.has_text_frame:
             return _frame(shape)
         return _description(shape)
-    except PARSER_ERRORS:
+    except PARSER_ERRORS as error:
+        logger.info("a shape was left out", exc_info=error)
         return []
 
 

@@ -293,11 +293,6 @@ class Manifest(Database):
                 found[chunk_id] = Document(row[0], id=str(chunk_id), metadata=dict(zip(names, row[1:], strict=True)))
         return found
 
-    def visible(self, ids: Iterable[int]) -> list[int]:
-        """Those of these chunks that belong to visible documents, each once."""
-        query = "SELECT 1 FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id = ? AND d.state = 'ready'"
-        return [chunk_id for chunk_id in dict.fromkeys(ids) if self._row(query, [chunk_id])]
-
     def keyword_search(self, collection: str, question: str, k: int) -> dict[int, float]:
         """The k visible chunks that match the question's words best, best first: id to BM25 score (above 0)."""
         words = dict.fromkeys(re.findall(r"\w+", question.lower()))

@@ -12,15 +12,16 @@ from langchain_core.documents import Document
 
 from rag.citations import split_sentences, support
 from rag.errors import DocumentError
+from rag.loaders_kind import find_kind
 from rag.manifest import Manifest
 from rag.page_image import load_page_image
 from rag.splitter import PAGE_BREAK, document_text
 from rag.types import Answer, Citation, DocumentInfo, PageImage, Passage, PictureProblem
 
 _SURROUNDINGS = 1500  # characters shown on either side of a cited passage
+_HEAD = 1024  # bytes of a file that tell whether it is a PDF
 _FULL = 0.6  # of the longest line: one that is shorter than this was ended on purpose
 _WRAPPED = re.compile(r"[^\W\d_]$|[,;–—-]$")  # how a line ends whose sentence goes on: not with a figure of a table
-_PDF = b"%PDF-"
 
 
 def load_passage(manifest: Manifest, citation: Citation, answer: Answer | None = None) -> Passage:
@@ -90,13 +91,13 @@ def _page_image(
     if citation.page is None:
         return None, None
     try:
+        if not named_pdf and not _begins_as_pdf(path):
+            return None, None
         data = _unchanged_data(manifest, document, path)
     except OSError:
         return None, "gone" if named_pdf else None
     if data is None:
-        return None, "changed" if named_pdf else None
-    if not named_pdf and not data.lstrip().startswith(_PDF):
-        return None, None
+        return None, "changed"
     offset = 0  # of the page in the document; a chunk stands on one page
     for page in pages[: citation.page - 1]:
         offset += len(page.page_content) + len(PAGE_BREAK)
@@ -112,6 +113,12 @@ def _page_image(
     except DocumentError:
         return None, "unreadable"
     return image, None if image.marks else "unmarked"
+
+
+def _begins_as_pdf(path: Path) -> bool:
+    with path.open("rb") as file:
+        kind = find_kind(file.read(_HEAD))
+    return kind is not None and kind.suffix == ".pdf"
 
 
 def _unchanged_data(manifest: Manifest, document: DocumentInfo, path: Path) -> bytes | None:

@@ -19,7 +19,6 @@ from rag.types import place
 
 CONSIDERED = 16  # nearest chunks in which a question's names must occur, more than are shown to the model
 POOL = 100  # candidates from each side; the index finds its nearest approximately, and the more asked for, the better
-_CHOSEN = 40  # of these, best first, are read
 _WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
 _ENGLISH = frozenset(  # words that German, French and Spanish do not have
     (
@@ -66,12 +65,12 @@ class LibraryRetriever(BaseRetriever):
         by_meaning = self.index.search(self.collection, vector.tolist(), POOL)
         with self.manifest.snapshot():  # or a document could be deleted between its chunks and their vectors
             by_words = self.manifest.keyword_search(self.collection, query, POOL)
-            ids = self.manifest.visible([*by_meaning, *by_words])
-            if not ids:
+            chunks = self.manifest.chunks(dict.fromkeys([*by_meaning, *by_words]))
+            if not chunks:
                 return []
-            cosines = dict(zip(ids, (self.manifest.vectors(ids) @ vector).tolist(), strict=True))
-            chunks = self.manifest.chunks(fuse(cosines, by_words)[:_CHOSEN])
-        nearest = distinct(list(chunks.values()))
+            vectors = self.manifest.vectors(list(chunks))
+        cosines = dict(zip(chunks, (vectors @ vector).tolist(), strict=True))
+        nearest = distinct([chunks[chunk_id] for chunk_id in fuse(cosines, by_words)])
         best = nearest[: self.k]
         absent = absent_names(query, nearest[: max(self.k, CONSIDERED)])
         numbered = [

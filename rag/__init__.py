@@ -14,7 +14,9 @@ Data runs one way through the house; a module imports only from floors below its
        database                             an SQLite file: threads, transactions, errors
     3  manifest, store                      SQLite, the truth; Chroma, the vector index made from it
        page_image                           a page of a PDF as a picture, with marks over a passage
-    4  ingestion, retriever, citations      files in; chunks out; the checking of an answer
+    4  citations                            the checking of an answer: which source holds which sentence
+       ranking                              which chunks answer a question best, which of them make one passage
+       ingestion, retriever                 files in; passages out
     5  chain                                question -> Sources, Tokens, Answer
        passages                             a citation -> the passage in its surroundings, its page, its best sentences
     6  library                              one open library: everything above wired together, once

@@ -293,6 +293,15 @@ class Manifest(Database):
                 found[chunk_id] = Document(row[0], id=str(chunk_id), metadata=dict(zip(names, row[1:], strict=True)))
         return found
 
+    def openings(self, document_ids: Iterable[int], length: int) -> dict[int, str]:
+        """The names of documents, and the first `length` characters of their first pages."""
+        query = (
+            "SELECT d.source || char(10) || substr(p.text, 1, ?) FROM documents d "
+            "JOIN pages p ON p.document_id = d.id AND p.position = 0 WHERE d.id = ?"
+        )
+        rows = {document_id: self._row(query, [length, document_id]) for document_id in document_ids}
+        return {document_id: row[0] for document_id, row in rows.items() if row}
+
     def keyword_search(self, collection: str, question: str, k: int) -> dict[int, float]:
         """The k visible chunks that match the question's words best, best first: id to BM25 score (above 0)."""
         words = dict.fromkeys(re.findall(r"\w+", question.lower()))

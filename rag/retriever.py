@@ -1,10 +1,10 @@
-"""Chunks out: ranked by meaning and by words together, each with its cosine, cut to a token budget."""
+"""Passages out: candidates by meaning and by words, ranked, neighbours merged, cut to a token budget."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -14,11 +14,14 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
 from rag.manifest import Manifest
+from rag.ranking import LONGEST, Candidates, Weights, distinct, extent, merge, part, rank
+from rag.splitter import document_text
 from rag.store import VectorIndex
 from rag.types import place
 
 CONSIDERED = 16  # nearest chunks in which a question's names must occur, more than are shown to the model
 POOL = 100  # candidates from each side; the index finds its nearest approximately, and the more asked for, the better
+OPENING = 2000  # characters that tell what a document is about
 _WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
 _ENGLISH = frozenset(  # words that German, French and Spanish do not have
     (
@@ -44,10 +47,10 @@ _ROOT = 5  # letters that stand for a word: "American" and "America" meet
 
 
 class LibraryRetriever(BaseRetriever):
-    """Finds chunks of one collection.
+    """Finds passages of one collection: chunks, or neighbouring chunks in one.
 
-    Each comes with `number` (from 1), `score` (cosine, -1 to 1), `place`, and in `absent` the names of the question
-    that not even the nearest chunks mention.
+    Each comes with `number` (from 1), `score` (its best chunk's cosine, -1 to 1), `place`, and in `absent` the names of
+    the question that not even the nearest chunks mention.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -59,6 +62,8 @@ class LibraryRetriever(BaseRetriever):
     k: int
     token_budget: int | None = None
     size: Callable[[Document], int] = lambda chunk: 0  # tokens that a chunk takes in the prompt
+    weights: Weights = Weights()
+    longest: int = LONGEST
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         vector = np.asarray(self.embeddings.embed_query(query), np.float32)
@@ -69,49 +74,36 @@ class LibraryRetriever(BaseRetriever):
             if not chunks:
                 return []
             vectors = self.manifest.vectors(list(chunks))
-        cosines = dict(zip(chunks, (vectors @ vector).tolist(), strict=True))
-        nearest = distinct([chunks[chunk_id] for chunk_id in fuse(cosines, by_words)])
-        best = nearest[: self.k]
+            cosines = dict(zip(chunks, (vectors @ vector).tolist(), strict=True))
+            openings = self.manifest.openings({chunk.metadata["document_id"] for chunk in chunks.values()}, OPENING)
+            ranked = rank(query, Candidates(chunks, cosines, by_words, openings), self.weights)
+            nearest = distinct(chunks[chunk_id] for chunk_id in ranked)
+            passages = [self._passage(parts) for parts in self._merge(nearest)]
         absent = absent_names(query, nearest[: max(self.k, CONSIDERED)])
-        numbered = [
-            Document(
-                chunk.page_content,
-                id=chunk.id,
-                metadata={
-                    **chunk.metadata,
-                    "number": number,
-                    "score": round(cosines[int(str(chunk.id))], 4),
-                    "place": _place(chunk),
-                    "absent": absent,
-                },
-            )
-            for number, chunk in enumerate(best, start=1)
+        return [
+            _numbered(passage, number, score=round(cosines[int(str(passage.id))], 4), absent=absent)
+            for number, passage in enumerate(passages, start=1)
         ]
-        return numbered if self.token_budget is None else fit(numbered, self.token_budget, self.size)
 
+    def _merge(self, nearest: Sequence[Document]) -> list[list[Document]]:
+        if self.token_budget is None:
+            return merge(nearest, self.k, longest=self.longest)
+        passages = merge(nearest, self.k, self.token_budget, self._shown_size, self.longest)
+        if self._shown_size(passages[0][0]) > self.token_budget:
+            passages[0] = [beginning(passages[0][0], self.token_budget, self._shown_size)]
+        return passages
 
-def fuse(cosines: Mapping[int, float], by_words: Mapping[int, float]) -> list[int]:
-    """The ids of `cosines`, best first, by two halves: the cosine, of the range they span, and BM25, of the best there.
+    def _shown_size(self, chunk: Document) -> int:
+        return self.size(_numbered(chunk, self.k))
 
-    Scores tell more than ranks do: on squad2 the answer is in the first chunk for 75 % of the questions, with
-    reciprocal rank fusion for 66 %.
-    """
-    low, high = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
-    most = max(by_words.values(), default=0.0)
-
-    def score(chunk_id: int) -> float:
-        meaning = (cosines[chunk_id] - low) / (high - low) if high > low else 0.0
-        return meaning + (by_words.get(chunk_id, 0.0) / most if most > 0 else 0.0)
-
-    return sorted(cosines, key=lambda chunk_id: (-score(chunk_id), chunk_id))
-
-
-def distinct(chunks: Sequence[Document]) -> list[Document]:
-    """The chunks without those whose text an earlier one has word for word."""
-    seen: dict[str, Document] = {}
-    for chunk in chunks:
-        seen.setdefault(" ".join(chunk.page_content.split()), chunk)
-    return list(seen.values())
+    def _passage(self, chunks: Sequence[Document]) -> Document:
+        """The passage that chunks make, under the best one's id."""
+        best = chunks[0]
+        if len(chunks) == 1:
+            return best
+        start, end = extent(chunks)
+        text = document_text(self.manifest.pages(best.metadata["document_id"]))[start:end]
+        return Document(text, id=best.id, metadata={**best.metadata, "start": start, "end": end})
 
 
 def absent_names(question: str, chunks: Sequence[Document]) -> list[str]:
@@ -146,31 +138,18 @@ def _words(text: str) -> set[str]:
     return {re.sub(r"['’]s?$", "", word.lower()).replace(",", "").replace(".", "") for word in _WORD.findall(plain)}
 
 
-def fit(chunks: Sequence[Document], budget: int, size: Callable[[Document], int]) -> list[Document]:
-    """The first chunks that fit into a budget of tokens together; where not even the first does, its beginning."""
-    kept: list[Document] = []
-    left = budget
-    for chunk in chunks:
-        left -= size(chunk)
-        if left < 0:
-            break
-        kept.append(chunk)
-    return kept or [_longest_beginning(chunk, budget, size) for chunk in chunks[:1]]
-
-
-def _longest_beginning(chunk: Document, budget: int, size: Callable[[Document], int]) -> Document:
-    low, high = 0, len(chunk.page_content)
+def beginning(passage: Document, budget: int, size: Callable[[Document], int]) -> Document:
+    """As much from the start of a passage as fits into a budget of tokens."""
+    start = passage.metadata["start"]
+    low, high = 0, len(passage.page_content)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if size(_beginning(chunk, middle)) <= budget else (low, middle - 1)
-    return _beginning(chunk, low)
+        fits = size(part(passage, start, start + middle)) <= budget
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return part(passage, start, start + low)
 
 
-def _beginning(chunk: Document, length: int) -> Document:
-    end = chunk.metadata["start"] + length
-    return Document(chunk.page_content[:length], id=chunk.id, metadata={**chunk.metadata, "end": end})
-
-
-def _place(chunk: Document) -> str:
-    where = place(chunk.metadata["page"], chunk.metadata["page_label"])
-    return f", {where}" if where else ""
+def _numbered(passage: Document, number: int, **more: object) -> Document:
+    where = place(passage.metadata["page"], passage.metadata["page_label"])
+    metadata = {**passage.metadata, "number": number, "place": f", {where}" if where else "", **more}
+    return Document(passage.page_content, id=passage.id, metadata=metadata)

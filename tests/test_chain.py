@@ -16,7 +16,8 @@ from rag.chain import probability, stream_answer
 from rag.chat import LocalChatModel, to_roles
 from rag.config import Settings, load_settings
 from rag.errors import ModelError, RagError
-from rag.retriever import LibraryRetriever, fit
+from rag.ranking import merge
+from rag.retriever import LibraryRetriever, beginning
 from rag.types import Answer, AnswerEvent, Sources, Token, Turn
 
 QUESTION = "How often should the kettle be descaled?"
@@ -78,7 +79,8 @@ class GivenRetriever(BaseRetriever):
             for number, text in enumerate(self.texts, start=1)
         ]  # fmt: skip
         assert self.token_budget is not None
-        return fit(chunks, self.token_budget, self.size)
+        kept = [chunk for (chunk,) in merge(chunks, len(chunks), self.token_budget, self.size)]
+        return kept if len(kept) > 1 else [beginning(chunk, self.token_budget, self.size) for chunk in kept]
 
 
 def model(*replies: str, **fields: Any) -> ScriptedModel:

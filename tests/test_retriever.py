@@ -1,62 +1,75 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from langchain_core.documents import Document
 
-from rag.retriever import absent_names, distinct, fit, fuse
-
-scores = st.dictionaries(st.integers(0, 20), st.integers(-100, 100).map(lambda cents: cents / 100), max_size=15)
-word_scores = st.dictionaries(st.integers(0, 20), st.floats(0.01, 30), max_size=15)
-
-
-def chunk(text: str, start: int = 0) -> Document:
-    return Document(text, metadata={"start": start, "end": start + len(text)})
+from rag.retriever import LibraryRetriever, absent_names, beginning
+from rag.splitter import document_text
+from tests.hashed_library import HashedLibrary
 
 
-def words(document: Document) -> int:
-    return len(document.page_content.split())
+@pytest.fixture
+def library(tmp_path: Path) -> HashedLibrary:
+    return HashedLibrary(tmp_path / "library", chunk_size=120, chunk_overlap=20)
 
 
-def test_what_is_near_by_meaning_and_by_words_beats_the_first_of_either() -> None:
-    assert fuse({1: 0.9, 2: 0.8, 3: 0.1, 4: 0.2}, {4: 9.0, 2: 7.0})[0] == 2
+def retriever(library: HashedLibrary, k: int, **fields: Any) -> LibraryRetriever:
+    return LibraryRetriever(
+        manifest=library.manifest,
+        index=library.index,
+        embeddings=library.embedder,
+        collection="default",
+        k=k,
+        **fields,
+    )
 
 
-def test_a_score_far_ahead_counts_for_more_than_its_rank() -> None:
-    assert fuse({1: 0.80, 2: 0.79, 3: 0.10}, {2: 1.0, 1: 20.0, 3: 0.9})[:2] == [1, 2]
-    assert fuse({1: 0.80, 2: 0.79, 3: 0.10}, {2: 20.0, 1: 1.0, 3: 0.9})[:2] == [2, 1]
+def length(document: Document) -> int:
+    return len(document.page_content)
 
 
-@given(scores, word_scores)
-def test_fusing_loses_and_invents_nothing(cosines: dict[int, float], by_words: dict[int, float]) -> None:
-    assert sorted(fuse(cosines, by_words)) == sorted(cosines)
+STORY = " ".join(f"On day {day} the keeper wrote that lamp number {day} burned from dusk to dawn." for day in range(40))
 
 
-@given(scores)
-def test_without_words_the_nearest_by_meaning_come_first(cosines: dict[int, float]) -> None:
-    ranked = [cosines[chunk_id] for chunk_id in fuse(cosines, {})]
-    assert ranked == sorted(ranked, reverse=True)
+def test_passages_are_the_documents_text_between_their_offsets(library: HashedLibrary, tmp_path: Path) -> None:
+    for name, text in (
+        ("story.txt", STORY),
+        ("lamps.txt", f"{STORY[:700]}\n\n\n The lamp of day 3: 火は明け方に消えた。👩‍🚀"),
+    ):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        library.ingest(tmp_path / name)
+    found = retriever(library, 5).invoke("What did the keeper write of the lamp on day 3?")
+    assert 1 <= len(found) <= 5
+    for passage in found:
+        text = document_text(library.manifest.pages(passage.metadata["document_id"]))
+        assert passage.page_content == text[passage.metadata["start"] : passage.metadata["end"]]
+    assert max(map(length, found)) > 120  # neighbours became one
+    assert [passage.metadata["number"] for passage in found] == list(range(1, len(found) + 1))
 
 
-def test_the_same_paragraph_in_two_files_is_shown_once() -> None:
-    kept = distinct([chunk("a  b\nc"), chunk("d"), chunk("a b c")])
-    assert [document.page_content for document in kept] == ["a  b\nc", "d"]
+def test_a_passage_ends_with_its_page(library: HashedLibrary, tmp_path: Path) -> None:
+    rows = "".join(f"1\n00:0{at}:00,000 --> 00:0{at}:20,000\nThe lamp of hour {at} burned.\n\n" for at in range(5))
+    (tmp_path / "story.srt").write_text(rows, encoding="utf-8")
+    library.ingest(tmp_path / "story.srt")
+    found = retriever(library, 5).invoke("Which lamp burned?")
+    assert len(found) == 5
+    assert len({passage.metadata["page"] for passage in found}) == 5
 
 
-@given(st.lists(st.text(alphabet="ab ", min_size=1, max_size=30), max_size=6), st.integers(0, 40))
-def test_what_fits_is_within_the_budget(texts: list[str], budget: int) -> None:
-    chunks = [chunk(text) for text in texts]
-    assert sum(words(kept) for kept in fit(chunks, budget, words)) <= budget
+@pytest.mark.parametrize("budget", [40, 130, 500, 2000])
+def test_the_passages_fit_into_the_budget(library: HashedLibrary, tmp_path: Path, budget: int) -> None:
+    (tmp_path / "story.txt").write_text(STORY, encoding="utf-8")
+    library.ingest(tmp_path / "story.txt")
+    found = retriever(library, 4, token_budget=budget, size=length).invoke("What did the keeper write on day 3?")
+    assert 0 < sum(map(length, found)) <= budget
 
 
-def test_chunks_are_dropped_from_the_end() -> None:
-    chunks = [chunk("one two"), chunk("three four"), chunk("five")]
-    assert fit(chunks, 4, words) == chunks[:2]
-
-
-def test_a_first_chunk_that_is_too_long_is_cut_and_its_end_moves() -> None:
-    (cut,) = fit([chunk("one two three four", start=100)], 2, words)
+def test_what_is_too_long_keeps_its_beginning_and_its_end_moves() -> None:
+    whole = Document("one two three four", metadata={"start": 100, "end": 118})
+    cut = beginning(whole, 2, lambda passage: len(passage.page_content.split()))
     assert cut.page_content.split() == ["one", "two"]
-    assert cut.metadata["end"] == 100 + len(cut.page_content)
+    assert (cut.metadata["start"], cut.metadata["end"]) == (100, 100 + len(cut.page_content))
 
 
 def found(*texts: str, source: str = "notes.txt") -> list[Document]:

@@ -14,6 +14,7 @@ Data runs one way through the house; a module imports only from floors below its
        database                             an SQLite file: threads, transactions, errors
     3  manifest, store                      SQLite, the truth; Chroma, the vector index made from it
        page_image                           a page of a PDF as a picture, with marks over a passage
+       names                                what a sentence speaks of that another text does not
     4  citations                            the checking of an answer: which source holds which sentence
        ranking                              which chunks answer a question best, which of them make one passage
        ingestion, retriever                 files in; passages out

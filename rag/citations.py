@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rag.names import absent_names
 from rag.types import Citation, Sentence
 
 SUPPORT = 0.5  # share of a sentence's content words that a source must have for it to hold the sentence
@@ -23,6 +24,11 @@ _REFUSAL = re.compile(
     r"\b(?:do(?:es)?|is|are|was|were)\s*(?:not|n[’']t)\b.{0,30}?"
     r"\b(?:say|state|mention|provide|contain|include|specif|give|list|indicate|discuss|address|available|found|cover|hold)",
     re.IGNORECASE | re.DOTALL,
+)
+_DENIED = 4  # words after a denial that it is about
+_DENIAL = re.compile(
+    r"\b(?:not|never|no|none|nobody|nothing|neither|cannot|without|nicht|nie|keine?[mnrs]?|ohne)\b|n[’']t\b",
+    re.IGNORECASE,
 )
 _STOPWORDS = frozenset(
     re.findall(
@@ -55,20 +61,23 @@ def check_answer(text: str, sources: Sequence[Citation], question: str = "") -> 
     """Check every sentence of an answer against the sources.
 
     A marker [n] stays where source n holds the sentence; else the source that holds it best takes its place; a
-    sentence that none holds loses its markers. A number that the question brought ("in the 2026 edition") need not be
-    in the source. Returns the answer with these markers, and its sentences.
+    sentence that none holds loses its markers. A number or name that the question or the file's name brought ("in the
+    2026 edition") need not be in the source. Returns the answer with these markers, and its sentences.
     """
     sentences = tuple(_check_sentence(piece, sources, question) for piece in split_sentences(text))
     return "".join(_marked(sentence) for sentence in sentences), sentences
 
 
-def support(sentence: str, source: str, question: str = "") -> float:
-    """How much of a sentence a source holds: the share of its content words, 0 if a number is missing there.
+def support(sentence: str, source: str, known: str = "") -> float:
+    """How much of a sentence a source holds: the share of its content words.
 
-    Numbers of the question do not count. A sentence without content words ("Yes.") gets 0.
+    0 if a number or a name is missing there and not `known` from the question, or if one of the two denies what the
+    other says. A sentence without content words ("Yes.") gets 0 too.
     """
-    numbers = _numbers(sentence) - _numbers(question)
-    if not numbers <= _numbers(source):
+    numbers = _numbers(sentence) - _numbers(known)
+    if not numbers <= _numbers(source) or absent_names(sentence, (source, known)):
+        return 0.0
+    if _contradicts(sentence, source):
         return 0.0
     words = _stems(sentence)
     if not words:
@@ -81,7 +90,7 @@ def _check_sentence(piece: str, sources: Sequence[Citation], question: str) -> S
     piece = _ROUND_MARKER.sub(lambda match: f"[{match[1]}]" if match[1] in shown else match[0], piece)
     claimed = [int(number) for group in _MARKER.findall(piece) for number in group.split(",")]
     text = _MARKER.sub("", _without_lead_in(piece))
-    scores = {source.number: support(text, source.text, question) for source in sources}
+    scores = {source.number: support(text, source.text, f"{question} {source.source}") for source in sources}
     held = [number for number in dict.fromkeys(claimed) if scores.get(number, 0.0) >= SUPPORT]
     if not held and scores:
         best = max(scores, key=lambda number: scores[number])
@@ -99,6 +108,22 @@ def _marked(sentence: Sentence) -> str:
     markers = "".join(f"[{number}]" for number in sentence.citations)
     body = sentence.text.rstrip()
     return f"{body} {markers}{sentence.text[len(body) :]}" if markers else sentence.text
+
+
+def _contradicts(sentence: str, source: str) -> bool:
+    """Whether one of the two denies what the other says, comparing with the nearest sentence of the source."""
+    words = _stems(sentence)
+    nearest = max(split_sentences(source), key=lambda piece: len(words & _stems(piece)))
+    ours, theirs = _denied(sentence), _denied(nearest)
+    if ours is None:
+        return theirs is not None and bool(theirs & words)
+    return theirs is None and bool(ours & _stems(nearest))
+
+
+def _denied(text: str) -> set[str] | None:
+    """The stems right after the denials of a text; None without any."""
+    ends = [match.end() for match in _DENIAL.finditer(text)]
+    return set().union(*(_stems(" ".join(text[end:].split()[:_DENIED])) for end in ends)) if ends else None
 
 
 def _numbers(text: str) -> set[str]:

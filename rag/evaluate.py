@@ -11,16 +11,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
 from rag.config import Settings
 from rag.evaluate_measures import DEPTH, Scores, score_retrieval
 from rag.evaluate_records import ask_each
 from rag.evaluate_set import Answered, Question, Retrieved, load_questions, place_spans, sample
-from rag.evaluate_systems import SYSTEMS
+from rag.evaluate_systems import SYSTEMS, System
 from rag.evaluate_table import Results
 from rag.library import LazyEmbeddings
 from rag.llm import choose_backend
 from rag.models import Report
+
+Asked = TypeVar("Asked", bound=System)
 
 _EDGES = ("__main__", "evaluate", "terminal", "ui")  # modules, by their beginning, that no answer depends on
 _READING = ("loaders", "splitter")  # those that make the chunks
@@ -43,28 +46,15 @@ def evaluate(
     asks also what was asked before. Raises RagError.
     """
     questions = sample(load_questions(folder), limit)
-    embeddings = LazyEmbeddings(settings, report)
-    made = SYSTEMS[system]
-    chunks = _digest(
-        _content(folder / "docs"), made.chunking(settings), embeddings.fingerprint, _code(_reading, made.modules)
-    )
-    home = settings.cache / "evaluate" / f"{folder.resolve().name}-{chunks}"
-    asked = made(settings.model_copy(update={"library": home, "collection": "default"}), embeddings, report)
+    asked = open_system(settings, folder, report, SYSTEMS[system])
     notes = asked.ingest(folder / "docs")
-
-    def search(question: Question) -> Retrieved:
-        began = time.monotonic()
-        found = asked.search(question.text, DEPTH)
-        seconds = time.monotonic() - began
-        spans = tuple(span for span, _ in found)
-        return Retrieved(question.id, spans, tuple(embeddings.count_tokens(text) for _, text in found), seconds)
-
-    setting = _digest(settings.model_dump_json(exclude=_PLACES), _code(_answering, made.modules))
+    setting = _digest(settings.model_dump_json(exclude=_PLACES), _code(_answering, asked.modules))
+    home = asked.settings.library
     retrieved = ask_each(
         questions,
         home / f"{system}-retrieval-{setting}.jsonl",
         Retrieved,
-        search,
+        lambda question: search(asked, question),
         report,
         load=lambda: asked.warm_up(questions[0].text),  # or the first search would pay for loading the model
         again=again,
@@ -85,6 +75,25 @@ def evaluate(
             question.id: _scores(question, retrieved[question.id], answered.get(question.id)) for question in placed
         },
     )
+
+
+def open_system(settings: Settings, folder: Path, report: Report, system: type[Asked]) -> Asked:
+    """A system with a library of this set's own in the cache: what it read there before need not be read again."""
+    embeddings = LazyEmbeddings(settings, report)
+    chunks = _digest(
+        _content(folder / "docs"), system.chunking(settings), embeddings.fingerprint, _code(_reading, system.modules)
+    )
+    home = settings.cache / "evaluate" / f"{folder.resolve().name}-{chunks}"
+    return system(settings.model_copy(update={"library": home, "collection": "default"}), embeddings, report)
+
+
+def search(system: System, question: Question) -> Retrieved:
+    """What a system finds for a question."""
+    began = time.monotonic()
+    found = system.search(question.text, DEPTH)
+    seconds = time.monotonic() - began
+    tokens = tuple(system.embeddings.count_tokens(text) for _, text in found)
+    return Retrieved(question.id, tuple(span for span, _ in found), tokens, seconds)
 
 
 def _scores(question: Question, found: Retrieved, answer: Answered | None) -> Scores:

@@ -40,8 +40,8 @@ class System(ABC):
     modules: tuple[str, ...] = ()
 
     def __init__(self, settings: Settings, embeddings: LazyEmbeddings, report: Report) -> None:
-        self._settings = settings
-        self._embeddings = embeddings
+        self.settings = settings
+        self.embeddings = embeddings
         self._report = report
 
     @staticmethod
@@ -78,7 +78,7 @@ class Footnote(System):
 
     def ingest(self, docs: Path) -> list[str]:
         """Bring the documents in; see System."""
-        library = self._library = Library(self._settings, self._report)
+        library = self.library = Library(self.settings, self._report)
         failed = []
         for event in library.ingest([docs]):
             if not isinstance(event, FileReport):
@@ -89,21 +89,21 @@ class Footnote(System):
         for document in library.documents():  # the same set may have been asked from another folder
             if not Path(document.path).is_relative_to(inside):
                 library.delete(document.id)
-        if not library.manifest.answers(self._settings.collection):
+        if not library.manifest.answers(self.settings.collection):
             raise EvaluationError(f"no file in {docs} could be read" + "".join(f"; {each}" for each in failed))
         return failed
 
     def search(self, question: str, k: int) -> list[tuple[Span, str]]:
         """The library's own search."""
-        return [(Span(hit.source, hit.start, hit.end), hit.text) for hit in self._library.search(question, k)]
+        return [(Span(hit.source, hit.start, hit.end), hit.text) for hit in self.library.search(question, k)]
 
     def load(self) -> None:
         """Load the embedding model and the language model."""
-        self._library.load_models()
+        self.library.load_models()
 
     def ask(self, question: Question) -> Answered:
         """The library's own answer."""
-        answer = next(event for event in self._library.ask(question.text) if isinstance(event, Answer))
+        answer = next(event for event in self.library.ask(question.text) if isinstance(event, Answer))
         return Answered(
             id=question.id,
             text="".join(sentence.text for sentence in answer.sentences),
@@ -124,13 +124,13 @@ class Dense(Footnote):
     def ingest(self, docs: Path) -> list[str]:
         """Bring the documents in; see System."""
         failed = super().ingest(docs)
-        self._index = VectorIndex(self._settings.library / "chroma", self._library.manifest)
+        self._index = VectorIndex(self.settings.library / "chroma", self.library.manifest)
         return failed
 
     def search(self, question: str, k: int) -> list[tuple[Span, str]]:
         """Straight from the vector index."""
-        ids = self._index.search(self._settings.collection, self._embeddings.embed_query(question), k)
-        return [_hit(chunk) for chunk in self._library.manifest.chunks(ids).values()]
+        ids = self._index.search(self.settings.collection, self.embeddings.embed_query(question), k)
+        return [locate(chunk) for chunk in self.library.manifest.chunks(ids).values()]
 
 
 class Bm25(Footnote):
@@ -138,8 +138,8 @@ class Bm25(Footnote):
 
     def search(self, question: str, k: int) -> list[tuple[Span, str]]:
         """Straight from the manifest's keyword index."""
-        ids = self._library.manifest.keyword_search(self._settings.collection, question, k)
-        return [_hit(chunk) for chunk in self._library.manifest.chunks(ids).values()]
+        ids = self.library.manifest.keyword_search(self.settings.collection, question, k)
+        return [locate(chunk) for chunk in self.library.manifest.chunks(ids).values()]
 
 
 class Baseline(System):
@@ -154,30 +154,30 @@ class Baseline(System):
 
     def ingest(self, docs: Path) -> list[str]:
         """Split and embed the documents; the vectors are kept in a file."""
-        files = [(file.source, file.path) for file in find_files([docs], self._settings.library)]
-        chunks, failed = split_plainly(files, self._settings.max_file_mb * 2**20)
+        files = [(file.source, file.path) for file in find_files([docs], self.settings.library)]
+        chunks, failed = split_plainly(files, self.settings.max_file_mb * 2**20)
         if not chunks:
             raise EvaluationError(f"no file in {docs} could be read" + "".join(f"; {each}" for each in failed))
-        path = self._settings.library / "vectors.npy"
-        for progress in embed_plainly(chunks, self._embeddings, path):
+        path = self.settings.library / "vectors.npy"
+        for progress in embed_plainly(chunks, self.embeddings, path):
             self._report(progress)
         vectors = np.load(path, allow_pickle=False)
-        self._retriever = NearestRetriever(embeddings=self._embeddings, chunks=chunks, vectors=vectors)
+        self._retriever = NearestRetriever(embeddings=self.embeddings, chunks=chunks, vectors=vectors)
         self._llm: BaseChatModel | None = None
         return failed
 
     def search(self, question: str, k: int) -> list[tuple[Span, str]]:
         """The nearest chunks, more than the chain reads."""
-        return [_hit(chunk) for chunk in self._retriever.model_copy(update={"k": k}).invoke(question)]
+        return [locate(chunk) for chunk in self._retriever.model_copy(update={"k": k}).invoke(question)]
 
     def load(self) -> None:
         """Load the embedding model and the language model."""
-        self._embeddings.load()
-        self._llm = load_llm(self._settings, self._report)
+        self.embeddings.load()
+        self._llm = load_llm(self.settings, self._report)
 
     def ask(self, question: Question) -> Answered:
         """What the chain says."""
-        llm = self._llm or load_llm(self._settings, self._report)
+        llm = self._llm or load_llm(self.settings, self._report)
         watch, began = Watch(), time.monotonic()
         said = build_plain_chain(llm, self._retriever).invoke({"query": question.text}, config={"callbacks": [watch]})
         ended = time.monotonic()
@@ -186,7 +186,7 @@ class Baseline(System):
             id=question.id,
             text=said["result"].strip(),
             refused=refused,
-            cited=() if refused else tuple(_hit(chunk)[0] for chunk in said["source_documents"]),
+            cited=() if refused else tuple(locate(chunk)[0] for chunk in said["source_documents"]),
             sentences=0,  # it gives no sentence a citation, and promises none
             supported=0,
             first_token_s=(watch.first_token_at or ended) - began,
@@ -199,6 +199,7 @@ class Baseline(System):
 SYSTEMS: dict[str, type[System]] = {"footnote": Footnote, "dense": Dense, "bm25": Bm25, "baseline": Baseline}
 
 
-def _hit(chunk: Document) -> tuple[Span, str]:
+def locate(chunk: Document) -> tuple[Span, str]:
+    """Where a chunk stands, and its text."""
     meta = chunk.metadata
     return Span(meta["source"], meta["start"], meta["end"]), chunk.page_content

@@ -59,8 +59,11 @@ def best_sentences(text: str, claims: Sequence[str], question: str = "") -> tupl
         at += len(piece)
     best = set()
     for claim in claims:
-        scores = [support(claim, text[start:end], question) for start, end in spans]
-        if max(scores, default=0.0) > 0:
+        for known in (question, f"{question} {text}"):  # a sentence may say "it" for a name of the one before
+            scores = [support(claim, text[start:end], known) for start, end in spans]
+            if any(scores):
+                break
+        if any(scores):
             best.add(spans[scores.index(max(scores))])
     return tuple(sorted(best))
 

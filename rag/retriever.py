@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,6 +12,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
 from rag.manifest import Manifest
+from rag.names import absent_names, file_words
 from rag.ranking import LONGEST, Candidates, Weights, distinct, extent, merge, part, rank
 from rag.splitter import document_text
 from rag.store import VectorIndex
@@ -22,28 +21,6 @@ from rag.types import place
 CONSIDERED = 16  # nearest chunks in which a question's names must occur, more than are shown to the model
 POOL = 100  # candidates from each side; the index finds its nearest approximately, and the more asked for, the better
 OPENING = 2000  # characters that tell what a document is about
-_WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
-_ENGLISH = frozenset(  # words that German, French and Spanish do not have
-    (
-        "are",
-        "by",
-        "did",
-        "does",
-        "for",
-        "from",
-        "how",
-        "the",
-        "to",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "why",
-    )
-)
-_ROOT = 5  # letters that stand for a word: "American" and "America" meet
 
 
 class LibraryRetriever(BaseRetriever):
@@ -79,7 +56,9 @@ class LibraryRetriever(BaseRetriever):
             ranked = rank(query, Candidates(chunks, cosines, by_words, openings), self.weights)
             nearest = distinct(chunks[chunk_id] for chunk_id in ranked)
             passages = [self._passage(parts) for parts in self._merge(nearest)]
-        absent = absent_names(query, nearest[: max(self.k, CONSIDERED)])
+        near = nearest[: max(self.k, CONSIDERED)]
+        said = [text for chunk in near for text in (chunk.page_content, file_words(chunk.metadata["source"]))]
+        absent = absent_names(query, said)
         return [
             _numbered(passage, number, score=round(cosines[int(str(passage.id))], 4), absent=absent)
             for number, passage in enumerate(passages, start=1)
@@ -104,38 +83,6 @@ class LibraryRetriever(BaseRetriever):
         start, end = extent(chunks)
         text = document_text(self.manifest.pages(best.metadata["document_id"]))[start:end]
         return Document(text, id=best.id, metadata={**best.metadata, "start": start, "end": end})
-
-
-def absent_names(question: str, chunks: Sequence[Document]) -> list[str]:
-    """The names and codes of a question that none of the chunks, or their files' names, has: what it asks of is absent.
-
-    Names are capitalised words inside an English question (in other languages capitals may say less), codes are words
-    with letters and digits, or numbers of three digits and more, which are not often written out.
-    """
-    known: set[str] = set()
-    for chunk in chunks:
-        known |= _words(f"{chunk.page_content} {re.sub(r'[^a-zA-Z0-9]+', ' ', chunk.metadata['source'])}")
-    roots = {word[:_ROOT] for word in known}
-    found = _WORD.findall(question)
-    english = any(word.lower() in _ENGLISH for word in found)
-    names = [word for at, word in enumerate(found) if _is_code(word) or (english and at > 0 and _is_name(word))]
-    return [
-        name for name in names if not _words(name) <= known and (_is_code(name) or name.lower()[:_ROOT] not in roots)
-    ]
-
-
-def _is_code(word: str) -> bool:
-    digits = sum(char.isdigit() for char in word)
-    return digits > 2 if digits == len(word) else digits > 0 and not re.fullmatch(r"[\d.,]+|\d+(?:st|nd|rd|th|s)", word)
-
-
-def _is_name(word: str) -> bool:
-    return word[0].isupper() and len(word) > 2 and not word.isupper()
-
-
-def _words(text: str) -> set[str]:
-    plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    return {re.sub(r"['’]s?$", "", word.lower()).replace(",", "").replace(".", "") for word in _WORD.findall(plain)}
 
 
 def beginning(passage: Document, budget: int, size: Callable[[Document], int]) -> Document:

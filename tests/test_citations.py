@@ -48,6 +48,51 @@ def test_changed_digits_are_unsupported(sentence: str) -> None:
     assert check_answer(sentence, [MANUAL, WARRANTY])[1][0].citations == ()
 
 
+CALLS = source(3, "Petra Holm took the call from Graz and sent a new lid. The call from Buxton was closed.")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Nia Lowther took the call from Graz and sent a new lid.",
+        "Petra Holm took the call from Graz and sent a new lid to Cork.",
+        "The call from Buxton was closed by Reid.",
+    ],
+)
+def test_changed_names_are_unsupported(sentence: str) -> None:
+    assert check_answer(sentence, [MANUAL, CALLS])[1][0].citations == ()
+    assert check_answer("Petra Holm took the call from Graz.", [MANUAL, CALLS])[1][0].citations == (3,)
+
+
+def test_a_name_that_only_the_question_brought_needs_no_source() -> None:
+    sentence = "The call of Tarnbeck from Buxton was closed."
+    assert check_answer(sentence, [CALLS], "What became of Tarnbeck's call from Buxton?")[1][0].citations == (3,)
+    assert check_answer(sentence, [CALLS])[1][0].citations == ()
+
+
+def test_german_nouns_are_no_names() -> None:
+    german = source(1, "Der Kessel muss bei hartem Wasser alle 60 Tage entkalkt werden.")
+    assert check_answer("Bei hartem Wasser alle 60 Tage, damit der Kessel hält.", [german])[1][0].citations == (1,)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "held"),
+    [
+        ("Damage caused by limescale is not excluded.", False),
+        ("Damage caused by limescale is excluded.", True),
+        ("The warranty covers scratches.", False),
+        ("The warranty does not cover scratches.", True),
+        ("The warranty doesn't cover scratches.", True),
+        ("The warranty covers the lid.", True),  # what is denied is something else
+    ],
+)
+def test_a_denial_is_not_held_by_its_opposite(sentence: str, held: bool) -> None:
+    terms = (
+        "Damage caused by limescale is excluded. The warranty does not cover scratches. The warranty covers the lid."
+    )
+    assert bool(check_answer(sentence, [source(1, terms)])[1][0].citations) == held
+
+
 def test_a_number_that_only_the_question_brought_needs_no_source() -> None:
     sentence, question = "In the 2026 edition the warranty lasts 24 months.", "How long is the 2026 warranty?"
     assert check_answer(sentence, [WARRANTY], question)[1][0].citations == (2,)

@@ -2,11 +2,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hashed_library import HashedLibrary
 from langchain_core.documents import Document
 
-from rag.retriever import LibraryRetriever, absent_names, beginning
+from rag.retriever import LibraryRetriever, beginning
 from rag.splitter import document_text
-from tests.hashed_library import HashedLibrary
 
 
 @pytest.fixture
@@ -70,30 +70,3 @@ def test_what_is_too_long_keeps_its_beginning_and_its_end_moves() -> None:
     cut = beginning(whole, 2, lambda passage: len(passage.page_content.split()))
     assert cut.page_content.split() == ["one", "two"]
     assert (cut.metadata["start"], cut.metadata["end"]) == (100, 100 + len(cut.page_content))
-
-
-def found(*texts: str, source: str = "notes.txt") -> list[Document]:
-    return [Document(text, metadata={"source": source}) for text in texts]
-
-
-@pytest.mark.parametrize(
-    ("question", "absent"),
-    [
-        ("How long is the warranty on a Dualit toaster?", ["Dualit"]),
-        ("What did the K3 cost in 2023?", ["2023"]),
-        ("What was done in call SC-2026-0199?", ["0199"]),
-        ("What does the K5 weigh?", ["K5"]),
-        ("Who is the CEO?", []),  # may stand there in full
-        ("How many of the 12 kettles of the 1990s, the 3rd batch, failed?", []),  # may be written out
-        ("What did Hervé say about the Kettles' lids?", []),
-        ("What is Tarnbeck's warranty?", []),
-        ("Wie lange gilt die Garantie für den Wasserkocher?", []),  # German nouns have capitals
-        ("Was steht in der Garantie an Kosten?", []),
-        ("Dualit?", []),
-    ],
-)
-def test_names_of_the_question_that_no_chunk_has(question: str, absent: list[str]) -> None:
-    chunks = found(
-        "The K3 kettle of 2026 has a warranty of 24 months.", "Herve's kettle leaked.", source="Tarnbeck.pdf"
-    )
-    assert absent_names(question, chunks) == absent

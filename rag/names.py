@@ -1,0 +1,50 @@
+"""Names and codes: what a text speaks of, and whether another text does too. No model is asked."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
+_ENGLISH = re.compile(  # words that German, French and Spanish do not have
+    r"\b(?:and|are|by|did|does|for|from|how|is|of|that|the|to|were|what|when|where|which|who|why|with)\b", re.IGNORECASE
+)
+_ROOT = 5  # letters that stand for a word: "American" and "America" meet
+
+
+def absent_names(text: str, others: Iterable[str]) -> list[str]:
+    """The names and codes of a sentence that none of the other texts has: it speaks of what they do not.
+
+    Names are capitalised words inside an English sentence (in other languages capitals may say less), codes are words
+    with letters and digits, or numbers of three digits and more, which are not often written out.
+    """
+    known: set[str] = set()
+    for other in others:
+        known |= _words(other)
+    roots = {word[:_ROOT] for word in known}
+    found = _WORD.findall(text)
+    english = _ENGLISH.search(text) is not None
+    names = [word for at, word in enumerate(found) if _is_code(word) or (english and at > 0 and _is_name(word))]
+    return [
+        name for name in names if not _words(name) <= known and (_is_code(name) or name.lower()[:_ROOT] not in roots)
+    ]
+
+
+def file_words(source: str) -> str:
+    """The words of a file's name, apart."""
+    return re.sub(r"[\W_]+", " ", source)
+
+
+def _is_code(word: str) -> bool:
+    digits = sum(char.isdigit() for char in word)
+    return digits > 2 if digits == len(word) else digits > 0 and not re.fullmatch(r"[\d.,]+|\d+(?:st|nd|rd|th|s)", word)
+
+
+def _is_name(word: str) -> bool:
+    return word[0].isupper() and len(word) > 2 and not word.isupper()
+
+
+def _words(text: str) -> set[str]:
+    plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    return {re.sub(r"['’]s?$", "", word.lower()).replace(",", "").replace(".", "") for word in _WORD.findall(plain)}

@@ -1,0 +1,28 @@
+import pytest
+
+from rag.names import absent_names, file_words
+
+
+@pytest.mark.parametrize(
+    ("question", "absent"),
+    [
+        ("How long is the warranty on a Dualit toaster?", ["Dualit"]),
+        ("What did the K3 cost in 2023?", ["2023"]),
+        ("What was done in call SC-2026-0199?", ["0199"]),
+        ("What does the K5 weigh?", ["K5"]),
+        ("Who is the CEO?", []),  # may stand there in full
+        ("How many of the 12 kettles of the 1990s, the 3rd batch, failed?", []),  # may be written out
+        ("What did Hervé say about the Kettles' lids?", []),
+        ("What is Tarnbeck's warranty?", []),
+        ("Wie lange gilt die Garantie für den Wasserkocher?", []),  # German nouns have capitals
+        ("Was steht in der Garantie an Kosten?", []),
+        ("Dualit?", []),
+    ],
+)
+def test_names_that_no_other_text_has(question: str, absent: list[str]) -> None:
+    said = [
+        "The K3 kettle of 2026 has a warranty of 24 months.",
+        "Herve's kettle leaked.",
+        file_words("Tarnbeck_K3.pdf"),
+    ]
+    assert absent_names(question, said) == absent

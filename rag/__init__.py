@@ -17,11 +17,13 @@ Data runs one way through the house; a module imports only from floors below its
        names                                what a sentence speaks of that another text does not
     4  citations                            the checking of an answer: which source holds which sentence
        ranking                              which chunks answer a question best, which of them make one passage
+       refusal                              whether passages hold the answer at all
        ingestion, retriever                 files in; passages out
     5  chain                                question -> Sources, Tokens, Answer
        passages                             a citation -> the passage in its surroundings, its page, its best sentences
     6  library                              one open library: everything above wired together, once
     7  evaluate, evaluate_*                 the measuring stick: a question set -> a table of scores
+       calibrate                            a question set -> the numbers by which refusal decides
        ui, ui_*; terminal                   the page, which knows only types and errors; words and bars in a terminal
        __main__                             the command line (beside app.py and ingest.py)
 

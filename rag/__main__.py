@@ -66,6 +66,10 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     evaluate.add_argument(
         "--compare", type=Path, nargs=2, metavar=("A", "B"), help="which of B's scores differ from A's"
     )
+    calibrate = command("calibrate", _calibrate, "Fit the decision to refuse to a question set, for this library")
+    calibrate.add_argument("set", type=Path, metavar="DIR", help="a folder with docs/ and questions.jsonl")
+    calibrate.add_argument("--limit", type=int, metavar="N", help="ask only N questions, spread evenly over the set")
+    calibrate.add_argument("--dry-run", action="store_true", help="print what a fit would be, and keep nothing")
     options = parser.parse_args(args)
     if options.command == "evaluate" and (options.set is None) == (options.compare is None):
         evaluate.error("give either DIR or --compare A B")
@@ -239,6 +243,19 @@ def _models(options: argparse.Namespace, settings: Settings, terminal: Terminal)
         terminal.print(f"{status.state:<8} {status.name}  {status.size / 2**20:.0f} MiB, {status.purpose}, {use}")
         terminal.print(f"         {status.folder}" + (f": {status.detail}" if status.detail else ""))
     return FAILED if altered else ALL_WELL
+
+
+def _calibrate(options: argparse.Namespace, settings: Settings, terminal: Terminal) -> int:
+    from rag.calibrate import calibrate, fit_lines
+
+    library = _open(settings, terminal)
+    fitted = calibrate(settings, options.set, terminal.progress, options.limit)
+    for line in fit_lines(fitted):
+        terminal.print(line)
+    if not options.dry_run:
+        library.calibrate(fitted.calibration)
+        terminal.print(f"kept in the library {settings.library}")
+    return ALL_WELL
 
 
 def _evaluate(options: argparse.Namespace, settings: Settings, terminal: Terminal) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import math
 import queue
 import resource
 import sys
@@ -29,12 +28,13 @@ from rag.prompts import (
     ANSWER_ACCOUNT,
     ANSWER_FACT,
     CONDENSE,
-    JUDGE,
     REFUSAL,
     SOURCE,
     SOURCE_SEPARATOR,
     asks_for_account,
+    show_source,
 )
+from rag.refusal import SHIPPED, Calibration, Judge, Signals, find_signals
 from rag.retriever import LibraryRetriever
 from rag.types import Answer, AnswerEvent, Citation, Sentence, Sources, Timings, Token, Turn
 
@@ -86,53 +86,6 @@ class _Events(BaseCallbackHandler):
             raise _Stop
 
 
-class _Judge:
-    """Whether chunks hold the answer to a question: by the names that are not in them, and by the model's own word.
-
-    The model is not asked where `refuse_below` is 0.
-    """
-
-    def __init__(self, llm: BaseChatModel, question: str, refuse_below: float) -> None:
-        self.probability: float | None = None  # that the chunks hold the answer; None: not asked, or not told
-        self._llm = llm
-        self._question = question
-        self._refuse_below = refuse_below
-
-    def doubt(self, chunks: Sequence[Document]) -> str | None:
-        """The refusal that is due when the chunks do not hold the answer."""
-        if not chunks:
-            return REFUSAL
-        if absent := chunks[0].metadata["absent"]:
-            return f"{REFUSAL} The nearest passages do not mention {' or '.join(absent)}."
-        if self._refuse_below:
-            yes = self._says_yes(chunks)
-            if yes is not None:
-                self.probability = probability(yes, max(chunk.metadata["score"] for chunk in chunks))
-                if self.probability < self._refuse_below:
-                    return f"{REFUSAL} The nearest passages are about something else."
-        return None
-
-    def _says_yes(self, chunks: Sequence[Document]) -> float | None:
-        """The model's probability that it would say Yes; None from one that says neither Yes nor No."""
-        context = SOURCE_SEPARATOR.join(_shown(chunk) for chunk in chunks)
-        messages = JUDGE.format_messages(context=context, question=self._question)
-        reply = self._llm.invoke(messages, {"callbacks": []}, max_tokens=1, logprobs=True)
-        told = (reply.response_metadata.get("logprobs") or {}).get("content")
-        likeliest = math.exp(told[0]["logprob"]) if told else 1.0  # a server may not tell
-        word = reply.text.strip().lower()
-        return likeliest if word == "yes" else 1 - likeliest if word == "no" else None
-
-
-def probability(yes: float, cosine: float) -> float:
-    """That sources hold an answer, 0 to 1: from the model's Yes to that question and the best chunk's cosine.
-
-    A logistic regression on the default models, over 73 questions of the sample library, of squad2 and of neither: AUC
-    .90 on these. With a second Yes, asked of the best chunk alone, it would be .93, for a second more of waiting.
-    """
-    yes = min(max(yes, 0.02), 0.99)
-    return 1 / (1 + math.exp(5.25 - 1.46 * math.log(yes / (1 - yes)) - 5.84 * cosine))
-
-
 def build_chain(llm: BaseChatModel, retriever: LibraryRetriever, prompt: ChatPromptTemplate) -> BaseRetrievalQA:
     """A RetrievalQA chain of type "stuff" with one of our prompts."""
     with warnings.catch_warnings():
@@ -152,7 +105,12 @@ def build_chain(llm: BaseChatModel, retriever: LibraryRetriever, prompt: ChatPro
 
 
 def stream_answer(
-    llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings, question: str, history: Sequence[Turn] = ()
+    llm: BaseChatModel,
+    retriever: LibraryRetriever,
+    settings: Settings,
+    question: str,
+    history: Sequence[Turn] = (),
+    calibration: Calibration = SHIPPED,
 ) -> Iterator[AnswerEvent]:
     """Answer a question: Sources, then a Token at a time, then the one Answer, checked.
 
@@ -163,7 +121,7 @@ def stream_answer(
     asked = _standalone(llm, question, history) if history else question
     account = asks_for_account(asked)
     prompt = ANSWER_ACCOUNT if account else ANSWER_FACT
-    judge = _Judge(llm, asked, 0.0 if account else settings.refuse_below)
+    judge = Judge(llm, asked, calibration, 0.0 if account else settings.refuse_below)
     events = _Events(judge.doubt)
     chain = build_chain(llm, _within_budget(llm, retriever, settings, prompt, asked), prompt)
     _in_thread(lambda: chain.invoke({"query": asked}, config={"callbacks": [events]}), events)
@@ -185,6 +143,14 @@ def stream_answer(
         yield Token(text)
     sure = judge.probability is None or judge.probability >= _SURE
     yield _answer(question, text, sources, _timings(events, began), _name(llm), sure)
+
+
+def signals(llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings, question: str) -> Signals | None:
+    """What stream_answer would decide on whether to refuse; None where it would not ask the model."""
+    if asks_for_account(question):
+        return None
+    chunks = _within_budget(llm, retriever, settings, ANSWER_FACT, question).invoke(question)
+    return find_signals(llm, question, chunks) if chunks and not chunks[0].metadata["absent"] else None
 
 
 def _answer(
@@ -222,14 +188,9 @@ def _within_budget(
         )
 
     def size(chunk: Document) -> int:
-        return llm.get_num_tokens(_shown(chunk) + SOURCE_SEPARATOR)
+        return llm.get_num_tokens(show_source(chunk) + SOURCE_SEPARATOR)
 
     return retriever.model_copy(update={"token_budget": min(room, settings.source_tokens), "size": size})
-
-
-def _shown(chunk: Document) -> str:
-    """A chunk as the model reads it."""
-    return SOURCE.format(page_content=chunk.page_content, **chunk.metadata)
 
 
 def _standalone(llm: BaseChatModel, question: str, history: Sequence[Turn]) -> str:

@@ -48,8 +48,7 @@ def evaluate(
     questions = sample(load_questions(folder), limit)
     asked = open_system(settings, folder, report, SYSTEMS[system])
     notes = asked.ingest(folder / "docs")
-    setting = _digest(settings.model_dump_json(exclude=_PLACES), _code(_answering, asked.modules))
-    home = asked.settings.library
+    home, setting = asked.settings.library, answering_key(asked)
     retrieved = ask_each(
         questions,
         home / f"{system}-retrieval-{setting}.jsonl",
@@ -85,6 +84,11 @@ def open_system(settings: Settings, folder: Path, report: Report, system: type[A
     )
     home = settings.cache / "evaluate" / f"{folder.resolve().name}-{chunks}"
     return system(settings.model_copy(update={"library": home, "collection": "default"}), embeddings, report)
+
+
+def answering_key(system: System) -> str:
+    """What a system's answers depend on beside its documents and models, in few letters."""
+    return _digest(system.settings.model_dump_json(exclude=_PLACES), _code(_answering, system.modules))
 
 
 def search(system: System, question: Question) -> Retrieved:

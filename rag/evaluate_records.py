@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rag.errors import EvaluationError
-from rag.evaluate_set import Answered, Question, Retrieved, Span
+from rag.evaluate_set import Answered, Question, Retrieved, Signalled, Span
 from rag.models import Report
 from rag.types import Progress
 
-Record = TypeVar("Record", Retrieved, Answered)
+Record = TypeVar("Record", Retrieved, Answered, Signalled)
 
 
 def ask_each(

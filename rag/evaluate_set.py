@@ -49,6 +49,15 @@ class Retrieved:
 
 
 @dataclass(frozen=True, slots=True)
+class Signalled:
+    """What the decision to refuse rested on (see refusal.Signals); None where the model was not asked."""
+
+    id: str
+    yes: float | None
+    cosine: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """An answer without its markers, what it cites, how many of its sentences have a citation, and what it cost."""
 

@@ -22,7 +22,7 @@ from rag.evaluate_baseline import (
     says_unknown,
     split_plainly,
 )
-from rag.evaluate_set import Answered, Question, Span
+from rag.evaluate_set import Answered, Question, Signalled, Span
 from rag.ingestion import find_files
 from rag.library import LazyEmbeddings, Library
 from rag.llm import load_llm
@@ -100,6 +100,11 @@ class Footnote(System):
     def load(self) -> None:
         """Load the embedding model and the language model."""
         self.library.load_models()
+
+    def signals(self, question: Question) -> Signalled:
+        """What the library's decision to refuse would rest on."""
+        found = self.library.signals(question.text)
+        return Signalled(question.id, found and found.yes, found and found.cosine)
 
     def ask(self, question: Question) -> Answered:
         """The library's own answer."""

@@ -18,6 +18,7 @@ from rag.ingestion import Ingester, IngestEvent
 from rag.llm import load_llm
 from rag.manifest import Manifest
 from rag.models import Report
+from rag.refusal import Calibration, Signals, dump_calibration, load_calibration
 from rag.retriever import LibraryRetriever
 from rag.splitter import document_text
 from rag.store import VectorIndex
@@ -145,7 +146,21 @@ class Library:
         """Answer a question: Sources, Tokens, Answer; see chain.stream_answer."""
         retriever = self._retriever()
         llm = self.load_llm()
-        yield from import_module("rag.chain").stream_answer(llm, retriever, self.settings, question, history)
+        calibration = load_calibration(self.manifest.get_meta("refusal"), self._models(llm))
+        yield from import_module("rag.chain").stream_answer(
+            llm, retriever, self.settings, question, history, calibration
+        )
+
+    def signals(self, question: str) -> Signals | None:
+        """What the decision to refuse a question would rest on; see chain.signals."""
+        found: Signals | None = import_module("rag.chain").signals(
+            self.load_llm(), self._retriever(), self.settings, question
+        )
+        return found
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Decide by this from now on, as long as the models are these."""
+        self.manifest.set_meta("refusal", dump_calibration(calibration, self._models(self.load_llm())))
 
     def load_models(self) -> None:
         """Load what answering needs, ahead of the first question."""
@@ -173,6 +188,9 @@ class Library:
             collection=self.settings.collection,
             k=k or self.settings.top_k,
         )
+
+    def _models(self, llm: BaseChatModel) -> str:
+        return f"{self._embeddings.fingerprint}, {getattr(llm, 'model_name', type(llm).__name__)}"
 
     @property
     def _uploads(self) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+from langchain_core.documents import Document
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 
 REFUSAL = "The documents do not say."
@@ -65,6 +67,17 @@ def asks_for_account(question: str) -> bool:
 
 SOURCE = PromptTemplate.from_template("[{number}] ({source}{place})\n{page_content}")
 SOURCE_SEPARATOR = "\n\n"
+
+
+def show_source(chunk: Document) -> str:
+    """A chunk as the model reads it."""
+    return SOURCE.format(page_content=chunk.page_content, **chunk.metadata)
+
+
+def show_sources(chunks: Iterable[Document]) -> str:
+    """Chunks as the model reads them, one after the other."""
+    return SOURCE_SEPARATOR.join(map(show_source, chunks))
+
 
 CONDENSE = ChatPromptTemplate.from_messages(
     [

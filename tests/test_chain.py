@@ -12,11 +12,12 @@ from langchain_core.messages import BaseMessage
 from langchain_core.retrievers import BaseRetriever
 from pydantic import PrivateAttr
 
-from rag.chain import probability, stream_answer
+from rag.chain import signals, stream_answer
 from rag.chat import LocalChatModel, to_roles
 from rag.config import Settings, load_settings
 from rag.errors import ModelError, RagError
 from rag.ranking import merge
+from rag.refusal import Calibration
 from rag.retriever import LibraryRetriever, beginning
 from rag.types import Answer, AnswerEvent, Sources, Token, Turn
 
@@ -88,6 +89,12 @@ def model(*replies: str, **fields: Any) -> ScriptedModel:
     return ScriptedModel(model_name="scripted", replies=replies, **fields)
 
 
+def given_retriever(
+    texts: Sequence[str] = ("Descale the kettle every 60 days.", "Rinse the kettle twice."), absent: Sequence[str] = ()
+) -> LibraryRetriever:
+    return cast(LibraryRetriever, GivenRetriever(texts=tuple(texts), absent=tuple(absent)))
+
+
 def ask(
     llm: ScriptedModel,
     texts: Sequence[str] = ("Descale the kettle every 60 days.", "Rinse the kettle twice."),
@@ -95,8 +102,7 @@ def ask(
     history: Sequence[Turn] = (),
     question: str = QUESTION,
 ) -> Iterator[AnswerEvent]:
-    retriever = cast(LibraryRetriever, GivenRetriever(texts=tuple(texts)))
-    return stream_answer(llm, retriever, settings or load_settings(), question, history)
+    return stream_answer(llm, given_retriever(texts), settings or load_settings(), question, history)
 
 
 def test_sources_then_tokens_then_one_answer() -> None:
@@ -146,7 +152,7 @@ def test_a_refusal_cites_nothing_and_keeps_the_nearest_passages() -> None:
 
 def test_a_name_that_no_passage_has_is_refused_without_asking_the_model(caplog: pytest.LogCaptureFixture) -> None:
     llm = model("Every 60 days. [1]")
-    retriever = cast(LibraryRetriever, GivenRetriever(texts=("Descale it every 60 days.",), absent=("Dualit", "K9")))
+    retriever = given_retriever(("Descale it every 60 days.",), absent=("Dualit", "K9"))
     sources, token, answer = stream_answer(llm, retriever, load_settings(), "How often is a Dualit K9 descaled?")
     assert isinstance(sources, Sources)
     assert isinstance(answer, Answer)
@@ -183,9 +189,21 @@ def test_the_answer_goes_on_from_the_prompt_of_the_doubt() -> None:
     assert llm._prompts[0].startswith(llm._judged[0])
 
 
-def test_far_passages_need_a_surer_model() -> None:
-    assert probability(0.8, 0.2) < 0.3 < probability(0.8, 0.5) < probability(0.95, 0.5)
-    assert 0 < probability(0.0, -1.0) < probability(1.0, 1.0) < 1
+def test_a_library_may_have_its_own_calibration() -> None:
+    llm = model("Descale the kettle every 60 days. [1]", first=("Yes", 0.9))
+    strict = Calibration(constant=-9, yes=1, cosine=1)
+    answer = list(stream_answer(llm, given_retriever(), load_settings(), QUESTION, calibration=strict))[-1]
+    assert isinstance(answer, Answer)
+    assert answer.refused
+
+
+def test_the_signals_are_those_of_the_decision() -> None:
+    llm = model(first=("No", 0.9))
+    found = signals(llm, given_retriever(), load_settings(), QUESTION)
+    assert found is not None
+    assert (round(found.yes, 6), found.cosine) == (0.1, 0.5)
+    assert signals(llm, given_retriever(), load_settings(), "Why descale?") is None
+    assert signals(llm, given_retriever(absent=("K9",)), load_settings(), QUESTION) is None
 
 
 def test_the_doubt_can_be_switched_off() -> None:

@@ -19,6 +19,8 @@ from rag.evaluate_records import ask_each
 from rag.evaluate_set import Answered, Question, Retrieved, Span, load_questions, place_spans, sample
 from rag.evaluate_systems import Footnote
 from rag.loaders import load_documents
+from rag.manifest import Manifest
+from rag.refusal import SHIPPED, load_calibration
 
 MANUAL = "The kettle holds 1.7 litres. Descale it every 60 days in hard water.\n\nRinse it twice afterwards."
 TERMS = "# Terms\r\n\r\nThe warranty lasts 24 months."  # offsets count the line ends as the file has them
@@ -236,6 +238,25 @@ def test_two_runs_are_compared(
     rows = {line.split("  ")[0]: line.split() for line in capsys.readouterr().out.splitlines()}
     assert rows["unanswerable refused"][2:] == ["-1.000", "-1.000", "to", "-1.000", "1", "real"]
     assert rows["doc@1"][1:] == ["+0.000", "+0.000", "to", "+0.000", "3", "-"]
+
+
+def test_a_library_is_calibrated_by_a_set(
+    folder: Path, tmp_path: Path, replying: Callable[..., ScriptedModel], capsys: pytest.CaptureFixture[str]
+) -> None:
+    llm = replying()
+    arguments = ["calibrate", str(folder), "--library", str(tmp_path / "own")]
+    assert main(arguments) == 1
+    assert "3 answerable, 1 not" in capsys.readouterr().err
+    asked = [{**question, "id": f"{turn}-{question['id']}"} for question in QUESTIONS for turn in range(5)]
+    (folder / "questions.jsonl").write_text("".join(json.dumps(question) + "\n" for question in asked))
+    assert main([*arguments, "--dry-run"]) == 0
+    judged = len(llm._judged)
+    manifest = Manifest(tmp_path / "own" / "manifest.sqlite")
+    assert manifest.get_meta("refusal") is None
+    assert main(arguments) == 0
+    assert len(llm._judged) == judged  # what a run has asked is not asked again
+    assert capsys.readouterr().out.splitlines()[0] == "15 answerable and 5 unanswerable questions; 0 passed over"
+    assert load_calibration(manifest.get_meta("refusal"), "hashed@1, scripted") != SHIPPED
 
 
 @pytest.mark.parametrize("args", [[], ["DIR", "--compare", "a", "b"], ["DIR", "--limit", "0"]])

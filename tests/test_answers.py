@@ -115,15 +115,17 @@ def test_every_citation_is_the_text_at_its_offsets(library: Library, answers: di
             assert library.text(source.document_id)[source.start : source.end] == source.text
 
 
-def test_follow_ups_are_understood_in_their_thread(library: Library) -> None:
+def test_follow_ups_are_understood_in_their_thread(library: Library, request: pytest.FixtureRequest) -> None:
     told = []
-    for thread in THREADS:
+    threads = THREADS if request.config.getoption("--every-case") else THREADS[:6]
+    for thread in threads:
         first, second = thread["turns"]
         opening = ask(library, first)
         answer = ask(library, second, (Turn(first, opening.text),))
         told.append((right(thread, answer), second, answer.text))
-    print("", *told, sep="\n")
-    assert sum(fact for fact, *_ in told) >= 3, told
+    right_ones = sum(fact for fact, *_ in told)
+    print("", *told, f"of {len(told)} follow-ups {right_ones} are answered with the fact", sep="\n")
+    assert right_ones >= 0.5 * len(told)
 
 
 @pytest.fixture(scope="module")

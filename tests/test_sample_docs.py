@@ -61,7 +61,7 @@ def test_counts() -> None:
     assert len(ANSWERABLE) >= 32
     assert len(REFUSALS) >= 12
     assert len(CASES) >= 45
-    assert len(THREADS) == 6
+    assert len(THREADS) == 30
     ids = [case["id"] for case in CASES + THREADS]
     questions = [case["question"] for case in CASES]
     assert len(set(ids)) == len(ids)

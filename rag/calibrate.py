@@ -22,6 +22,7 @@ from rag.models import Report
 from rag.refusal import SHIPPED, Calibration, Signals, log_odds
 
 _FOLDS = 5
+_STRENGTH = 10.0  # of the data against the wish for small weights: a cosine has a narrow range
 _THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
@@ -70,7 +71,7 @@ def fit(signals: Sequence[Signals], answerable: Sequence[bool], passed_over: int
         )
     features = np.array([(log_odds(one.yes), one.cosine) for one in signals])
     labels = np.array(answerable)
-    regression = LogisticRegression(class_weight="balanced").fit(features, labels)
+    regression = LogisticRegression(class_weight="balanced", C=_STRENGTH).fit(features, labels)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
     held_out = cross_val_predict(regression, features, labels, cv=folds, method="predict_proba")[:, 1]
     yes, cosine = regression.coef_[0]

@@ -40,10 +40,10 @@ class Settings(BaseSettings):
     chunk_overlap: int = Field(100, ge=0, description="Characters that neighbouring chunks share at most")
     max_file_mb: int = Field(100, ge=1, description="Larger files are refused (MiB)")
 
-    top_k: int = Field(4, ge=1, le=50, description="Chunks shown to the model at most")
-    source_tokens: int = Field(900, ge=100, description="Tokens of sources in a prompt at most")
+    top_k: int = Field(4, ge=1, le=50, description="Passages shown to the model at most")
+    source_tokens: int = Field(450, ge=100, description="Tokens of sources in a prompt at most")
     refuse_below: float = Field(
-        0.3,
+        0.2,
         ge=0,
         le=1,
         description="Refuse a question for a fact where it is less probable than this that the sources hold the answer",

@@ -3,12 +3,12 @@
 Data runs one way through the house; a module imports only from floors below its own, and `lint-imports` holds it to it.
 
     0  types, errors                        the records and the errors a person may see
-    1  config                               Settings, the only reader of the environment
+    1  config, device                       Settings, the only reader of the environment; GPU or CPU, and which
     2  models, models_*                     weights: the table of them, how they are fetched and verified
        tokens                               counts tokens, and says which embedding model it is, without loading one
        loaders, loaders_*                   a file -> pages
        splitter                             pages -> chunks
-       embeddings                           texts -> vectors
+       embeddings, embeddings_*             texts -> vectors: which engine, the engines, how they are tried
        prompts                              the wording
        llm, llm_*; chat                     the language model and its backends; what the local ones share
        database                             an SQLite file: threads, transactions, errors

@@ -224,6 +224,7 @@ def _reindex(options: argparse.Namespace, settings: Settings, terminal: Terminal
 
 
 def _models(options: argparse.Namespace, settings: Settings, terminal: Terminal) -> int:
+    from rag.embeddings import engine_in_words
     from rag.llm import local_model
     from rag.models import MODELS, fetch_model, model_status
 
@@ -242,6 +243,7 @@ def _models(options: argparse.Namespace, settings: Settings, terminal: Terminal)
         use = "used" if status.name in used else "not used"
         terminal.print(f"{status.state:<8} {status.name}  {status.size / 2**20:.0f} MiB, {status.purpose}, {use}")
         terminal.print(f"         {status.folder}" + (f": {status.detail}" if status.detail else ""))
+    terminal.print(f"embeddings by {engine_in_words(settings)}")
     return FAILED if altered else ALL_WELL
 
 

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     embedding_model: str = Field(
         "all-mpnet-base-v2", description="Embedding model: a name of `python -m rag models`, or a folder"
     )
+    embedding_engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="auto: torch on a CUDA GPU, else the faster of the two on this CPU, tried once"
+    )
     chunk_size: int = Field(600, ge=100, le=8000, description="Characters a chunk may hold at most")
     chunk_overlap: int = Field(100, ge=0, description="Characters that neighbouring chunks share at most")
     max_file_mb: int = Field(100, ge=1, description="Larger files are refused (MiB)")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from rag.config import Settings
+from rag.device import has_cuda
 from rag.models_table import DEFAULT_GGUF
 from rag.types import Progress
 
@@ -25,7 +25,7 @@ def choose_backend(settings: Settings) -> str:
         return settings.llm_backend
     if settings.llm_base_url:
         return "openai"
-    return "transformers" if _has_cuda() else "gguf"
+    return "transformers" if has_cuda() else "gguf"
 
 
 def load_llm(settings: Settings, progress: Callable[[Progress], None]) -> BaseChatModel:
@@ -40,7 +40,3 @@ def load_llm(settings: Settings, progress: Callable[[Progress], None]) -> BaseCh
 def local_model(settings: Settings) -> str | None:
     """The name of the model that the GGUF backend would load, or None for another backend."""
     return settings.llm_model or DEFAULT_GGUF if choose_backend(settings) == "gguf" else None
-
-
-def _has_cuda() -> bool:
-    return find_spec("torch") is not None and bool(import_module("torch").cuda.is_available())

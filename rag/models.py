@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 Report = Callable[[Progress], None]
 ModelState = Literal["missing", "ok", "altered"]
 
-_STAMPS = "verified.json"
+STAMPS = "verified.json"
 _BLOCK = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}  # weights on such a disk are fine, only hashed on every start
@@ -251,17 +251,17 @@ def _digest(path: Path, file: File, stamps: dict[str, list[int | str]], progress
 
 def _read_stamps(folder: Path) -> dict[str, list[int | str]]:
     try:
-        stamps = json.loads((folder / _STAMPS).read_text())
+        stamps = json.loads((folder / STAMPS).read_text())
     except (FileNotFoundError, ValueError):
         return {}
     return stamps if isinstance(stamps, dict) else {}
 
 
 def _write_stamps(folder: Path, stamps: dict[str, list[int | str]]) -> None:
-    draft = folder / f"{_STAMPS}.{uuid.uuid4().hex}"
+    draft = folder / f"{STAMPS}.{uuid.uuid4().hex}"
     try:
         draft.write_text(json.dumps(stamps, indent=1))
-        draft.replace(folder / _STAMPS)
+        draft.replace(folder / STAMPS)
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise

@@ -18,15 +18,7 @@ class TokenCounter:
 
     def __init__(self, folder: Path) -> None:
         """`folder` holds a sentence-transformers model with a tokenizer.json."""
-        path = folder / "tokenizer.json"
-        try:
-            self._tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ModelError(f"{path}: {error.strerror}; RAG_EMBEDDING_MODEL needs a folder that has one") from error
-        except Exception as error:  # tokenizers raises nothing more precise
-            raise ModelError(f"{path} is not a tokenizer: {error}") from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = read_tokenizer(folder)
         self.max_tokens = _max_tokens(folder)
 
     def count(self, text: str) -> int:
@@ -36,6 +28,20 @@ class TokenCounter:
     def count_all(self, texts: list[str]) -> list[int]:
         """Tokens of each text; faster than one at a time."""
         return [len(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(texts)]
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a model's folder, set to cut nothing off and to pad nothing. Raises ModelError."""
+    path = folder / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}; RAG_EMBEDDING_MODEL needs a folder that has one") from error
+    except Exception as error:  # tokenizers raises nothing more precise
+        raise ModelError(f"{path} is not a tokenizer: {error}") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def load_tokens(settings: Settings, progress: Report) -> TokenCounter:

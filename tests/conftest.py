@@ -14,7 +14,7 @@ from rag.config import Settings, load_settings
 from rag.tokens import TokenCounter, load_tokens
 
 if TYPE_CHECKING:
-    from rag.embeddings import MpnetEmbeddings
+    from rag.embeddings_batches import BatchedEmbeddings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,8 +60,8 @@ def tokens(settings: Settings) -> TokenCounter:
 
 
 @pytest.fixture(scope="session")
-def embeddings(settings: Settings) -> MpnetEmbeddings:
-    """The real mpnet (for slow tests)."""
+def embeddings(settings: Settings) -> BatchedEmbeddings:
+    """The real mpnet in the engine that this machine takes (for slow tests)."""
     from rag.embeddings import load_embeddings
 
     return load_embeddings(settings, lambda _: None)

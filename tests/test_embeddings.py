@@ -1,4 +1,4 @@
-"""mpnet on its real weights: the values of its vectors, their precision, and taking turns."""
+"""Which engine embeds; mpnet on its real weights, in whichever that is: its vectors, and taking turns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rag.config import Settings, load_settings
 from rag.errors import ModelError
 
 if TYPE_CHECKING:
-    from rag.embeddings import MpnetEmbeddings
+    from rag.embeddings_batches import BatchedEmbeddings
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ def exact(mpnet_folder: Path) -> np.ndarray:
     return np.stack(rows)
 
 
-def test_golden_values(embeddings: MpnetEmbeddings) -> None:
+def test_golden_values(embeddings: BatchedEmbeddings) -> None:
     vector = embeddings.embed_query(INSULIN)
     assert vector[:6] == pytest.approx([0.0374, -0.0069, 0.0125, -0.0024, 0.0913, 0.0124], abs=0.001)
     insulin, cost, passport = np.array(embeddings.embed_documents(TEXTS[:3]))
@@ -63,7 +63,7 @@ def test_golden_values(embeddings: MpnetEmbeddings) -> None:
     assert cost @ passport == pytest.approx(-0.018, abs=0.005)
 
 
-def test_vectors_agree_with_the_published_recipe_in_fp32(embeddings: MpnetEmbeddings, exact: np.ndarray) -> None:
+def test_vectors_agree_with_the_published_recipe_in_fp32(embeddings: BatchedEmbeddings, exact: np.ndarray) -> None:
     vectors = np.array(embeddings.embed_documents(TEXTS))
     assert (vectors * exact).sum(axis=1).min() > 0.999
 
@@ -71,26 +71,27 @@ def test_vectors_agree_with_the_published_recipe_in_fp32(embeddings: MpnetEmbedd
 def test_bf16_and_fp32_give_the_same_vectors(mpnet_folder: Path, exact: np.ndarray) -> None:
     import torch
 
-    from rag.embeddings import MpnetEmbeddings
+    from rag.embeddings_torch import TorchEmbeddings
 
     for dtype, least in ((torch.float32, 0.99999), (torch.bfloat16, 0.999)):
-        model = MpnetEmbeddings(mpnet_folder, "test", "cpu", dtype)
+        model = TorchEmbeddings(mpnet_folder, "test", "cpu", dtype)
         assert (np.array(model.embed_documents(TEXTS)) * exact).sum(axis=1).min() > least
 
 
-def test_the_weights_are_bf16_where_the_cpu_calculates_in_it(embeddings: MpnetEmbeddings) -> None:
+def test_torch_takes_bf16_where_the_cpu_calculates_in_it(mpnet_folder: Path) -> None:
     import torch
 
-    from rag.embeddings import best_device
+    from rag.embeddings_torch import TorchEmbeddings, best_device
 
     device, dtype = best_device()
     if device == "cpu":
         native = any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
         assert dtype == (torch.bfloat16 if native else torch.float32)
-    assert {parameter.dtype for parameter in embeddings._model.parameters()} == {dtype}
+    model = TorchEmbeddings(mpnet_folder, "test", device, dtype).model
+    assert {parameter.dtype for parameter in model.parameters()} == {dtype}
 
 
-def test_shape_length_and_name(embeddings: MpnetEmbeddings) -> None:
+def test_shape_length_and_name(embeddings: BatchedEmbeddings) -> None:
     assert embeddings.dimension == 768 and embeddings.max_tokens == 384
     assert embeddings.fingerprint == "all-mpnet-base-v2@e8c3b32edf5434bc2275fc9bab85f82640a19130"
     assert embeddings.embed_documents([]) == []
@@ -98,7 +99,7 @@ def test_shape_length_and_name(embeddings: MpnetEmbeddings) -> None:
     assert lengths == pytest.approx(1, abs=1e-6)
 
 
-def test_order_is_kept_over_many_batches_of_all_lengths(embeddings: MpnetEmbeddings) -> None:
+def test_order_is_kept_over_many_batches_of_all_lengths(embeddings: BatchedEmbeddings) -> None:
     texts = [f"Item {number} " + "of the list " * (number * 7 % 5) for number in range(70)]
     together = np.array(embeddings.embed_documents(texts))
     for index in (0, 31, 32, 33, 69):
@@ -107,7 +108,7 @@ def test_order_is_kept_over_many_batches_of_all_lengths(embeddings: MpnetEmbeddi
         assert together[index] @ alone == pytest.approx(1, abs=1e-3)
 
 
-def test_a_question_waits_for_one_batch_not_for_all(embeddings: MpnetEmbeddings) -> None:
+def test_a_question_waits_for_one_batch_not_for_all(embeddings: BatchedEmbeddings) -> None:
     documents = threading.Thread(target=embeddings.embed_documents, args=(["A page of a long document. " * 5] * 256,))
     documents.start()
     time.sleep(0.2)
@@ -116,7 +117,7 @@ def test_a_question_waits_for_one_batch_not_for_all(embeddings: MpnetEmbeddings)
     documents.join()
 
 
-def test_who_waits_for_the_engine_is_next(embeddings: MpnetEmbeddings) -> None:
+def test_who_waits_for_the_engine_is_next(embeddings: BatchedEmbeddings) -> None:
     def wait(order: list[str]) -> None:
         with embeddings._turn():
             order.append("waiting")
@@ -138,7 +139,7 @@ def test_a_folder_is_named_by_its_weights(mpnet_folder: Path, tmp_path: Path) ->
 
     copy = tmp_path / "mine"
     shutil.copytree(mpnet_folder, copy)
-    settings = load_settings(embedding_model=str(copy))
+    settings = load_settings(embedding_model=str(copy), embedding_engine="torch", cache=tmp_path / "cache")
     first = load_embeddings(settings, lambda _: None)
     assert first.fingerprint.startswith("mine@") and len(first.fingerprint) >= len("mine@") + 16
     assert np.dot(first.embed_query(INSULIN), first.embed_query("What does insulin cost?")) > 0.78
@@ -155,7 +156,7 @@ def test_weights_that_cannot_be_trusted_or_read_are_refused(mpnet_folder: Path, 
     copy = tmp_path / "mine"
     shutil.copytree(mpnet_folder, copy, ignore=shutil.ignore_patterns("*.safetensors"))
     (copy / "pytorch_model.bin").write_bytes(b"a pickle")
-    settings = load_settings(embedding_model=str(copy))
+    settings = load_settings(embedding_model=str(copy), embedding_engine="torch", cache=tmp_path / "cache")
     with pytest.raises(ModelError, match=r"holds no model\.safetensors"):
         load_embeddings(settings, lambda _: None)
     (copy / "model.safetensors").write_bytes(b"cut short")

@@ -8,7 +8,7 @@ Data runs one way through the house; a module imports only from floors below its
        tokens                               counts tokens, and says which embedding model it is, without loading one
        loaders, loaders_*                   a file -> pages
        splitter                             pages -> chunks
-       embeddings, embeddings_*             texts -> vectors: which engine, the engines, how they are tried
+       embeddings, embeddings_*             texts -> vectors: which engine, the engines, a model converted
        prompts                              the wording
        llm, llm_*; chat                     the language model and its backends; what the local ones share
        database                             an SQLite file: threads, transactions, errors

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         "all-mpnet-base-v2", description="Embedding model: a name of `python -m rag models`, or a folder"
     )
     embedding_engine: Literal["auto", "torch", "openvino"] = Field(
-        "auto", description="auto: torch on a CUDA GPU, else the faster of the two on this CPU, tried once"
+        "auto", description="auto: torch on a CUDA GPU; OpenVINO on an x86-64 CPU, if its vectors agree with torch's"
     )
     chunk_size: int = Field(600, ge=100, le=8000, description="Characters a chunk may hold at most")
     chunk_overlap: int = Field(100, ge=0, description="Characters that neighbouring chunks share at most")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
 import platform
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+
+_VECTOR_FLAGS = ("amx", "asimd", "avx", "bf16", "f16c", "fma", "sse", "sve")
 
 
 def has_cuda() -> bool:
@@ -21,12 +21,22 @@ def has_cuda() -> bool:
     return find_spec("torch") is not None and bool(import_module("torch").cuda.is_available())
 
 
-def machine_id() -> str:
-    """The processor and how many cores of it, in a few characters: what a measured speed is true for."""
+def is_x86() -> bool:
+    """Whether the processor is a 64-bit x86."""
+    return platform.machine().lower() in ("x86_64", "amd64")
+
+
+def cpu_kind() -> str:
+    """The architecture and its vector instructions, in words: the same wherever a program would round alike."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        lines = [platform.processor()]
-    told = sorted({line for line in lines if line.startswith(("model name", "flags", "CPU part", "Features"))} or lines)
-    digest = hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
-    return f"{platform.machine()}-{os.cpu_count()}-{digest}"
+        return f"{platform.machine()} {platform.processor()}"
+    flags = {
+        flag
+        for line in lines
+        if line.startswith(("flags", "Features"))
+        for flag in line.partition(":")[2].split()
+        if flag.startswith(_VECTOR_FLAGS)
+    }
+    return " ".join([platform.machine(), *sorted(flags)])

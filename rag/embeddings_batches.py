@@ -1,4 +1,4 @@
-"""What the embedding engines share: texts go in batches of like length, one batch at a time; how a trial ended."""
+"""What the embedding engines share: texts go in batches of like length, one batch at a time."""
 
 from __future__ import annotations
 
@@ -6,34 +6,9 @@ import threading
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
-
-LEAST_COSINE = 0.999  # between the vectors of an engine and those of torch in fp32
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """How OpenVINO did on this machine.
-
-    `cosine` is the least between its vector of a text and torch's in fp32, `speedup` the ratio of its speed to torch's
-    in the precision that is best here; `error` says why there are neither.
-    """
-
-    cosine: float
-    speedup: float
-    error: str
-
-    @property
-    def refusal(self) -> str:
-        """Why OpenVINO may not be used; empty where it may."""
-        if self.error:
-            return self.error
-        if self.cosine < LEAST_COSINE:
-            return f"its vectors stray from torch's to a cosine of {self.cosine:.4f}, and {LEAST_COSINE} is the least"
-        return ""
 
 
 class BatchedEmbeddings(Embeddings):

@@ -1,9 +1,10 @@
-"""Texts to vectors by OpenVINO on a CPU, from a model that embeddings_trial.py converted once. Loads no torch."""
+"""Texts to vectors by OpenVINO on a CPU, from a model that embeddings_convert.py converted once. Loads no torch."""
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,45 @@ from rag.embeddings_batches import BatchedEmbeddings
 from rag.errors import ModelError
 from rag.tokens import read_tokenizer
 
-MODEL_FILE, STAMP_FILE = "openvino_model.xml", "converted.json"
-_WEIGHTS_FILE = "openvino_model.bin"
+MODEL_FILE = "openvino_model.xml"
+_FILES = (MODEL_FILE, "openvino_model.bin")
+_STAMP = "converted.json"
 _TOGETHER = 4  # texts in one request: fewer leave the matrices thin, more are padded to a longer text
 _TURN = 2  # requests a stream in one turn
 _MAX_STREAMS = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What became of converting a model: `refusal` says why it may not be used here, and is empty where it may.
+
+    `cosine` is the least between its vector of a probe text and torch's in fp32, `precision` what it was computed in;
+    `pad`, `dimension` and `max_tokens` are the model's; `files` the bytes of each file that was made.
+    """
+
+    refusal: str = ""
+    cosine: float = 0.0
+    precision: str = ""
+    pad: int = 0
+    dimension: int = 0
+    max_tokens: int = 0
+    files: dict[str, int] = field(default_factory=dict)
+
+
 class OpenvinoEmbeddings(BatchedEmbeddings):
     """A converted model. Every core is a stream of its own: threads that share a matrix wait for one another."""
 
-    def __init__(self, folder: Path, converted: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, converted: Path, conversion: Conversion, fingerprint: str) -> None:
         """`folder` holds the model's tokenizer, `converted` what was made of its weights. Raises ModelError."""
-        stamp = _read_stamp(converted)
-        self._pad = int(stamp["pad"])
-        streams = min(os.cpu_count() or 1, _MAX_STREAMS)
+        self._pad = conversion.pad
+        streams = min(len(os.sched_getaffinity(0)), _MAX_STREAMS)
         try:
             core = openvino.Core()
             compiled = core.compile_model(
                 converted / MODEL_FILE,
                 "CPU",
                 {
-                    "INFERENCE_PRECISION_HINT": _precision(core),
+                    "INFERENCE_PRECISION_HINT": best_precision(core),
                     "NUM_STREAMS": streams,
                     # Pinned threads would stay on a core that another program, or the chat model, keeps busy.
                     "ENABLE_CPU_PINNING": False,
@@ -46,7 +64,7 @@ class OpenvinoEmbeddings(BatchedEmbeddings):
             raise ModelError(
                 f"{converted} cannot be loaded by OpenVINO: {error}; delete it to have it made again"
             ) from error
-        super().__init__(fingerprint, int(stamp["dimension"]), int(stamp["max_tokens"]), streams * _TOGETHER * _TURN)
+        super().__init__(fingerprint, conversion.dimension, conversion.max_tokens, streams * _TOGETHER * _TURN)
         self._tokenizer = read_tokenizer(folder)
         self._tokenizer.enable_truncation(self.max_tokens)
 
@@ -80,29 +98,27 @@ class OpenvinoEmbeddings(BatchedEmbeddings):
         return {"input_ids": ids, "attention_mask": mask}
 
 
-def write_stamp(converted: Path, *, pad: int, dimension: int, max_tokens: int) -> None:
-    """Say what the converted model in a folder is, and that it is whole. Raises OSError."""
-    told = {"pad": pad, "dimension": dimension, "max_tokens": max_tokens, "files": _sizes(converted)}
-    (converted / STAMP_FILE).write_text(json.dumps(told), encoding="utf-8")
-
-
-def _read_stamp(converted: Path) -> dict[str, Any]:
+def read_conversion(converted: Path) -> Conversion | None:
+    """What is known of the conversion in a folder; None where there is none, or not all of it."""
     try:
-        stamp: dict[str, Any] = json.loads((converted / STAMP_FILE).read_text(encoding="utf-8"))
-        whole = stamp["files"] == _sizes(converted)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{converted} holds no converted model ({error})") from error
-    if not whole:
-        raise ModelError(f"{converted} is not whole; delete it to have it made again")
-    return stamp
+        conversion = Conversion(**json.loads((converted / _STAMP).read_text(encoding="utf-8")))
+        whole = conversion.refusal or conversion.files == sizes(converted)
+    except (OSError, ValueError, TypeError):
+        return None
+    return conversion if whole else None
 
 
-def _sizes(converted: Path) -> dict[str, int]:
-    """Bytes of each file. A cut file is found by it without reading 200 MB at every start."""
-    return {name: (converted / name).stat().st_size for name in (MODEL_FILE, _WEIGHTS_FILE)}
+def write_conversion(converted: Path, conversion: Conversion) -> None:
+    """Keep what is known of the conversion in a folder. Raises OSError."""
+    (converted / _STAMP).write_text(json.dumps(asdict(conversion)), encoding="utf-8")
 
 
-def _precision(core: Any) -> str:
+def sizes(converted: Path) -> dict[str, int]:
+    """Bytes of each file. A cut file is found by it without reading 200 MB at every start. Raises OSError."""
+    return {name: (converted / name).stat().st_size for name in _FILES}
+
+
+def best_precision(core: Any) -> str:
     """bf16 where OpenVINO itself would choose it, the CPU having instructions for it, else f32 (never f16)."""
     chosen = core.get_property("CPU", "INFERENCE_PRECISION_HINT")
     return "bf16" if chosen == openvino.Type.bf16 else "f32"

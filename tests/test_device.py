@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import rag.device
-from rag.device import has_cuda, machine_id
+from rag.device import cpu_kind, has_cuda, is_x86
 
 
 def test_without_a_driver_torch_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,17 +34,24 @@ def test_with_a_driver_torch_says(monkeypatch: pytest.MonkeyPatch, answer: bool)
     assert has_cuda() is answer
 
 
-def test_a_machine_keeps_its_name() -> None:
-    code = "import sys; from rag.device import machine_id; print(machine_id()); sys.exit('torch' in sys.modules)"
+def test_a_cpu_is_named_without_torch_and_keeps_its_name() -> None:
+    code = "import sys; from rag.device import cpu_kind; print(cpu_kind()); sys.exit('torch' in sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(rag.device.__file__).parents[1], capture_output=True, text=True
     )
-    assert (told.returncode, told.stdout.strip()) == (0, machine_id())
+    assert (told.returncode, told.stdout.strip()) == (0, cpu_kind())
 
 
-def test_another_processor_has_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = set()
-    for flags in ("avx2", "avx2 avx512_bf16"):
-        monkeypatch.setattr(Path, "read_text", lambda *_, flags=flags, **__: f"model name: X\nflags: {flags}\n")
-        names.add(machine_id())
-    assert len(names) == 2
+def test_a_cpu_is_its_vector_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+    for model, flags in (("X", "avx2 fpu"), ("Y", "fpu erms avx2"), ("X", "avx2 avx512_bf16")):
+        text = f"model name\t: {model}\nflags\t\t: {flags}\n" * 2
+        monkeypatch.setattr(Path, "read_text", lambda *_, text=text, **__: text)
+        names.append(cpu_kind())
+    assert names[0] == names[1] != names[2]
+
+
+@pytest.mark.parametrize(("machine", "told"), [("x86_64", True), ("AMD64", True), ("aarch64", False), ("i686", False)])
+def test_x86_is_told_apart(monkeypatch: pytest.MonkeyPatch, machine: str, told: bool) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert is_x86() is told

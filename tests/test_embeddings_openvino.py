@@ -1,8 +1,9 @@
-"""OpenVINO's engine and its trial: on the real mpnet, and on a small random model that converts in a moment."""
+"""OpenVINO's engine and its conversion: on the real mpnet, and on a small random model that converts in a moment."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from rag.config import Settings, load_settings
 from rag.errors import ModelError
-from rag.tokens import embedding_folder
+from rag.tokens import embedding_fingerprint, embedding_folder
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,6 @@ TEXTS = [
     "What does insulin cost?",
     "x",
     "",
-    LONG,
     "Die Katze schläft. " * 9,
 ]
 
@@ -58,19 +58,25 @@ def kept(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return made
 
 
-def test_mpnet_has_the_vectors_of_torch(settings: Settings) -> None:
+def test_engines_of_mpnet_may_be_mixed_in_one_library(settings: Settings) -> None:
     import torch
 
     from rag.embeddings import load_embeddings
     from rag.embeddings_torch import TorchEmbeddings
 
-    openvino = load_embeddings(settings.model_copy(update={"embedding_engine": "openvino"}), lambda _: None)
+    openvino, native = (
+        load_embeddings(settings.model_copy(update={"embedding_engine": engine}), lambda _: None)
+        for engine in ("openvino", "torch")
+    )
+    assert openvino.fingerprint == native.fingerprint == embedding_fingerprint(settings)
     exact = TorchEmbeddings(embedding_folder(settings, lambda _: None), "", "cpu", torch.float32)
-    wanted, found = (np.array(engine.embed_documents(TEXTS)) for engine in (exact, openvino))
-    assert (wanted * found).sum(axis=1).min() > 0.999
+    wanted, found, others = (np.array(engine.embed_documents(TEXTS)) for engine in (exact, openvino, native))
+    assert (wanted * found).sum(axis=1).min() > 0.999 and (others * found).sum(axis=1).min() > 0.999
+    # What a text is near to, and how near, is the same whichever engine embedded which side.
+    assert np.abs(others @ found.T - wanted @ wanted.T).max() < 0.02
     assert (openvino.dimension, openvino.max_tokens) == (exact.dimension, exact.max_tokens) == (768, 384)
-    cut = np.array(openvino.embed_query(LONG + "A sentence that is never read."))
-    assert cut @ found[TEXTS.index(LONG)] == pytest.approx(1, abs=1e-5)
+    whole, cut = np.array(openvino.embed_documents([LONG, LONG + "A sentence that is never read."]))
+    assert whole @ cut == pytest.approx(1, abs=1e-5)
 
 
 def test_the_order_is_kept_whatever_the_lengths(kept: Settings) -> None:
@@ -84,31 +90,47 @@ def test_the_order_is_kept_whatever_the_lengths(kept: Settings) -> None:
     assert ((together @ alone.T).argmax(axis=1) == np.arange(60)).all()
 
 
-def test_a_converted_model_is_loaded_without_torch(kept: Settings) -> None:
-    code = (
-        "import sys; from rag.config import load_settings; from rag.embeddings import load_embeddings\n"
-        f"made = load_settings(embedding_model={kept.embedding_model!r}, cache={str(kept.cache)!r},"
-        " embedding_engine='openvino', offline=True)\n"
-        "print(len(load_embeddings(made, lambda _: None).embed_query('x')), 'torch' in sys.modules)"
-    )
+def run(kept: Settings, code: str, library: Path) -> subprocess.Popen[str]:
+    """A Python of its own, under the same settings."""
+    given = {**os.environ, "RAG_CACHE": str(kept.cache), "RAG_EMBEDDING_MODEL": kept.embedding_model}
+    given |= {"RAG_EMBEDDING_ENGINE": "openvino", "RAG_OFFLINE": "1", "RAG_LIBRARY": str(library)}
     root = Path(__file__).parents[1]
-    told = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["64", "False"]
+    return subprocess.Popen([sys.executable, "-c", code], cwd=root, env=given, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("damage", ["cut", "altered", "gone"])
-def test_a_damaged_conversion_is_made_again(kept: Settings, damage: str) -> None:
+def test_ingesting_and_searching_load_no_torch(kept: Settings, tmp_path: Path) -> None:
+    (tmp_path / "geysers.txt").write_text(LONG)
+    code = (
+        "import sys; from pathlib import Path; import rag.__main__; from rag.config import load_settings\n"
+        "from rag.library import Library\n"
+        f"list(Library(load_settings()).ingest([Path({str(tmp_path / 'geysers.txt')!r})]))\n"
+        "print(rag.__main__.main(['search', 'What do geysers do?', '--json', '-k', '1']))\n"
+        "print(sorted({'openvino', 'sentence_transformers', 'torch', 'transformers'} & set(sys.modules)))\n"
+    )
+    searched, status, loaded = run(kept, code, tmp_path / "library").communicate(timeout=60)[0].splitlines()
+    assert json.loads(searched)["results"][0]["source"] == "geysers.txt"
+    assert (status, loaded) == ("0", "['openvino']")
+
+
+def test_two_processes_at_once_convert_once(kept: Settings, tmp_path: Path) -> None:
+    code = (
+        "from rag.config import load_settings; from rag.embeddings import load_embeddings\n"
+        "load_embeddings(load_settings(), lambda step: print(step.what, step.done, step.total))"
+    )
+    fresh = kept.model_copy(update={"cache": tmp_path})
+    both = [run(fresh, code, tmp_path / "library") for _ in range(2)]
+    told = "".join(process.communicate(timeout=120)[0] for process in both)
+    assert [process.returncode for process in both] == [0, 0]
+    assert told.count("Preparing small for this machine (once) 2 3") == 1
+    assert len(list(tmp_path.glob("openvino/*/converted.json"))) == 1
+
+
+def test_a_damaged_conversion_is_made_again(kept: Settings) -> None:
     from rag.embeddings import load_embeddings
 
     before = load_embeddings(kept, lambda _: None).embed_query("one text")
-    (weights,) = kept.cache.glob("openvino/*/openvino_model.bin")
-    if damage == "cut":
-        weights.write_bytes(weights.read_bytes()[:-1000])
-    elif damage == "altered":
-        graph = weights.with_suffix(".xml")
-        graph.write_bytes(b"?" * graph.stat().st_size)
-    else:
-        shutil.rmtree(weights.parent)
+    (graph,) = kept.cache.glob("openvino/*/openvino_model.xml")
+    graph.write_bytes(b"?" * graph.stat().st_size)
     seen: list[str] = []
     again = load_embeddings(kept, lambda step: seen.append(step.what)).embed_query("one text")
     assert "Preparing small for this machine (once)" in seen
@@ -131,19 +153,20 @@ def test_vectors_that_stray_are_refused(
         load_embeddings(strict, lambda _: None)
     auto = load_embeddings(strict.model_copy(update={"embedding_engine": "auto"}), lambda _: None)
     assert isinstance(auto, TorchEmbeddings) and "stray from torch's" in caplog.text
+    assert [path.name for path in tmp_path.glob("openvino/*/*")] == ["converted.json"]
 
 
 def test_a_model_that_cannot_be_traced_stays_with_torch(
     kept: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from rag import embeddings_trial
+    from rag import embeddings_convert
     from rag.embeddings import engine_in_words, load_embeddings
     from rag.embeddings_torch import TorchEmbeddings
 
     def fail(*_: object, **__: object) -> None:
         raise TypeError("no such operation")
 
-    monkeypatch.setattr(embeddings_trial, "TorchScriptPythonDecoder", fail)
+    monkeypatch.setattr(embeddings_convert, "TorchScriptPythonDecoder", fail)
     auto = kept.model_copy(update={"embedding_engine": "auto", "cache": tmp_path})
     assert isinstance(load_embeddings(auto, lambda _: None), TorchEmbeddings)
     assert engine_in_words(auto) == "torch: the model cannot be converted for OpenVINO: no such operation"

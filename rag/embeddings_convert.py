@@ -1,14 +1,14 @@
-"""OpenVINO on trial: the model converted once, its vectors held against torch's, and both engines timed."""
+"""A model converted for OpenVINO, once, and its vectors held against torch's. Loads both engines."""
 
 from __future__ import annotations
 
 import errno
 import logging
 import shutil
-import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ import torch
 from openvino.frontend import FrontEndManager
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-from rag.embeddings_batches import BatchedEmbeddings, Trial
-from rag.embeddings_openvino import MODEL_FILE, OpenvinoEmbeddings, write_stamp
-from rag.embeddings_torch import TorchEmbeddings, best_device
+from rag.embeddings_batches import BatchedEmbeddings
+from rag.embeddings_openvino import MODEL_FILE, Conversion, OpenvinoEmbeddings, best_precision, sizes, write_conversion
+from rag.embeddings_torch import TorchEmbeddings
 from rag.errors import ModelError
 
-_ROUNDS = 3
+LEAST_COSINE = 0.999  # between the vectors of an engine and those of torch in fp32
 _PARAGRAPH = (
     "The kettle was returned on a Tuesday with a note: the lid no longer closes, and the base hums for a minute after "
     "it is lifted. We replaced the switch, measured the current twice and found nothing else. Customers who report the "
@@ -45,21 +45,42 @@ PROBES = (
     _PARAGRAPH[100:] + "Nothing was found. " * 20,
     "A long report that nobody read to its end. " + _PARAGRAPH * 8,
 )
-_TIMED = [_PARAGRAPH[start:] + _PARAGRAPH[:start] for start in range(0, 160, 20)]
 
 
-def try_openvino(folder: Path, converted: Path, fingerprint: str) -> Trial:
-    """Convert the model in `folder`, unless `converted` holds it, and try it. Raises ModelError for weights that
-    torch cannot load, OSError where the conversion cannot be kept."""
-    exact = TorchEmbeddings(folder, fingerprint, "cpu", torch.float32)
+_STEPS = 3
+
+
+def convert(folder: Path, converted: Path, step: Callable[[int, int], None]) -> Conversion:
+    """Make `converted` of the model in `folder`, its vectors checked. `step` hears how many steps are done of how many.
+
+    The folder gets its name when it is whole and checked. A model that OpenVINO cannot compute, or not right, leaves
+    the reason there. Raises ModelError for weights that torch cannot load, OSError where the folder cannot be written.
+    """
+    step(0, _STEPS)
+    exact = TorchEmbeddings(folder, "", "cpu", torch.float32)
+    partial = converted.with_name(converted.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
     try:
-        engine = _load(exact, folder, converted, fingerprint)
-        cosine = least_cosine(exact, engine)
+        step(1, _STEPS)
+        made = _save(exact, partial)
+        step(2, _STEPS)
+        cosine = least_cosine(exact, OpenvinoEmbeddings(folder, partial, made, ""))
+        refusal = (
+            ""
+            if cosine >= LEAST_COSINE
+            else (f"OpenVINO's vectors stray from torch's to a cosine of {cosine:.4f}, and {LEAST_COSINE} is the least")
+        )
+        made = replace(made, cosine=cosine, refusal=refusal)
     except ModelError as error:
-        return Trial(0.0, 0.0, str(error))
-    _, dtype = best_device()
-    rival = exact if dtype == torch.float32 else TorchEmbeddings(folder, fingerprint, "cpu", dtype)
-    return Trial(cosine, _speedup(rival, engine), "")
+        made = Conversion(refusal=str(error))
+    if made.refusal:
+        for file in partial.iterdir():
+            file.unlink()
+    write_conversion(partial, made)
+    shutil.rmtree(converted, ignore_errors=True)
+    partial.rename(converted)
+    return made
 
 
 def least_cosine(exact: BatchedEmbeddings, other: BatchedEmbeddings) -> float:
@@ -68,54 +89,27 @@ def least_cosine(exact: BatchedEmbeddings, other: BatchedEmbeddings) -> float:
     return float((wanted * found).sum(axis=1).min())
 
 
-def _speedup(rival: BatchedEmbeddings, engine: BatchedEmbeddings) -> float:
-    """Ratio of the fastest runs, in turns: what else the machine does only ever adds to a run."""
-    seconds: dict[BatchedEmbeddings, list[float]] = {rival: [], engine: []}
-    for number in range(_ROUNDS + 1):
-        for one, taken in seconds.items():
-            began = time.perf_counter()
-            one.embed_documents(_TIMED)
-            if number:  # the first run allocates
-                taken.append(time.perf_counter() - began)
-    return min(seconds[rival]) / min(seconds[engine])
-
-
-def _load(exact: TorchEmbeddings, folder: Path, converted: Path, fingerprint: str) -> OpenvinoEmbeddings:
-    try:
-        return OpenvinoEmbeddings(folder, converted, fingerprint)
-    except ModelError:  # it was never made, or is damaged
-        shutil.rmtree(converted, ignore_errors=True)
-        convert(exact, converted)
-        return OpenvinoEmbeddings(folder, converted, fingerprint)
-
-
-def convert(model: TorchEmbeddings, converted: Path) -> None:
-    """Convert a model in fp32, its pooling included, into a folder that gets its name when it is whole.
-
-    Raises ModelError where the architecture cannot be converted, OSError where the folder cannot be written.
-    """
+def _save(model: TorchEmbeddings, folder: Path) -> Conversion:
+    """The model's graph and weights, saved in a folder. Raises ModelError where it cannot be converted, and OSError."""
     size = sum(weights.nbytes for weights in model.model.parameters())
-    if shutil.disk_usage(converted.parent).free < size:
-        raise OSError(errno.ENOSPC, f"No space left on device for {size} bytes", str(converted.parent))
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, f"No space left on device for {size} bytes", str(folder.parent))
     try:
         graph = _graph(model)
     except Exception as error:
         # Tracing runs the model's own code, which fails in ways of its own.
         raise ModelError(f"the model cannot be converted for OpenVINO: {error}") from error
-    partial = converted.with_name(converted.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     try:  # in fp16, which takes half the disk and holds weights more exactly than the bf16 they are used in
-        openvino.save_model(graph, partial / MODEL_FILE, compress_to_fp16=True)
+        openvino.save_model(graph, folder / MODEL_FILE, compress_to_fp16=True)
     except RuntimeError as error:
-        raise OSError(errno.EIO, f"the converted model cannot be written: {error}", str(partial)) from error
-    write_stamp(
-        partial,
+        raise OSError(errno.EIO, f"the converted model cannot be written: {error}", str(folder)) from error
+    return Conversion(
+        precision=best_precision(openvino.Core()),
         pad=int(model.model.tokenizer.pad_token_id or 0),
         dimension=model.dimension,
         max_tokens=model.max_tokens,
+        files=sizes(folder),
     )
-    partial.rename(converted)
 
 
 class _Pooled(torch.nn.Module):

@@ -39,7 +39,7 @@ def load_embeddings(settings: Settings, progress: Report) -> BatchedEmbeddings:
     progress(Progress(f"Loading {folder.name} (embeddings)", 0, 0, ""))
     if not _why_torch(settings):
         try:
-            return _load_openvino(folder, _converted(settings), fingerprint, progress)
+            return _load_openvino(folder, converted_folder(settings), fingerprint, progress)
         except ModelError as error:
             if settings.embedding_engine == "openvino":
                 raise ModelError(f"RAG_EMBEDDING_ENGINE=openvino cannot be had: {error}; auto takes torch") from error
@@ -56,11 +56,12 @@ def engine_in_words(settings: Settings) -> str:
         return f"torch: {why}"
     from rag.embeddings_openvino import read_conversion  # late, as below
 
-    conversion = read_conversion(_converted(settings))
+    converted = converted_folder(settings)
+    conversion = read_conversion(converted)
     if conversion is None:
         return "OpenVINO, if its vectors agree with torch's: that is checked once, when text is first embedded"
     if conversion.refusal:
-        return f"torch: {conversion.refusal}"
+        return f"torch: {conversion.refusal} (delete {converted} to have it tried again)"
     return f"OpenVINO in {conversion.precision}: cosine to torch's vectors {conversion.cosine:.4f} at least"
 
 
@@ -116,7 +117,7 @@ def _convert_once(folder: Path, converted: Path, damaged: Conversion | None, pro
         raise ModelError(f"{error.filename or converted.parent}: {error.strerror or error}") from error
 
 
-def _converted(settings: Settings) -> Path:
+def converted_folder(settings: Settings) -> Path:
     """The folder of the conversion and of its check: named by all that they hold for.
 
     That is the weights and the files that say how to use them, the engines' versions and the CPU's instructions.

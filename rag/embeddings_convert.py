@@ -104,7 +104,7 @@ def _save(model: TorchEmbeddings, folder: Path) -> Conversion:
     except RuntimeError as error:
         raise OSError(errno.EIO, f"the converted model cannot be written: {error}", str(folder)) from error
     return Conversion(
-        precision=best_precision(openvino.Core()),
+        precision=best_precision(),
         pad=int(model.model.tokenizer.pad_token_id or 0),
         dimension=model.dimension,
         max_tokens=model.max_tokens,

@@ -27,7 +27,7 @@ _MAX_STREAMS = 8
 class Conversion:
     """What became of converting a model: `refusal` says why it may not be used here, and is empty where it may.
 
-    `cosine` is the least between its vector of a probe text and torch's in fp32, `precision` what it was computed in;
+    `cosine` is the least between its vector of a probe text and torch's in fp32, `precision` what it computes in;
     `pad`, `dimension` and `max_tokens` are the model's; `files` the bytes of each file that was made.
     """
 
@@ -48,12 +48,11 @@ class OpenvinoEmbeddings(BatchedEmbeddings):
         self._pad = conversion.pad
         streams = min(len(os.sched_getaffinity(0)), _MAX_STREAMS)
         try:
-            core = openvino.Core()
-            compiled = core.compile_model(
+            compiled = openvino.Core().compile_model(
                 converted / MODEL_FILE,
                 "CPU",
                 {
-                    "INFERENCE_PRECISION_HINT": best_precision(core),
+                    "INFERENCE_PRECISION_HINT": conversion.precision,
                     "NUM_STREAMS": streams,
                     # Pinned threads would stay on a core that another program, or the chat model, keeps busy.
                     "ENABLE_CPU_PINNING": False,
@@ -61,9 +60,7 @@ class OpenvinoEmbeddings(BatchedEmbeddings):
             )
             self._requests = openvino.AsyncInferQueue(compiled, streams)
         except RuntimeError as error:
-            raise ModelError(
-                f"{converted} cannot be loaded by OpenVINO: {error}; delete it to have it made again"
-            ) from error
+            raise ModelError(f"OpenVINO cannot load what was made of {folder.name}: {error}") from error
         super().__init__(fingerprint, conversion.dimension, conversion.max_tokens, streams * _TOGETHER * _TURN)
         self._tokenizer = read_tokenizer(folder)
         self._tokenizer.enable_truncation(self.max_tokens)
@@ -118,7 +115,7 @@ def sizes(converted: Path) -> dict[str, int]:
     return {name: (converted / name).stat().st_size for name in _FILES}
 
 
-def best_precision(core: Any) -> str:
+def best_precision() -> str:
     """bf16 where OpenVINO itself would choose it, the CPU having instructions for it, else f32 (never f16)."""
-    chosen = core.get_property("CPU", "INFERENCE_PRECISION_HINT")
+    chosen = openvino.Core().get_property("CPU", "INFERENCE_PRECISION_HINT")
     return "bf16" if chosen == openvino.Type.bf16 else "f32"

@@ -29,3 +29,8 @@ Data runs one way through the house; a module imports only from floors below its
 
 Nothing is re-exported here, so that importing any part stays fast.
 """
+
+import sys
+
+# OpenVINO tells Google Analytics of every import and conversion, unasked, unless its reporter cannot be imported.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is Python's own way to say so

@@ -124,10 +124,7 @@ class _Pooled(torch.nn.Module):
 
 
 def _graph(model: TorchEmbeddings) -> Any:
-    """The traced model, for any number of texts and tokens.
-
-    By the frontend and not by openvino.convert_model, which reports its use over the network.
-    """
+    """The traced model, for any number of texts and tokens."""
     example = model.model.tokenizer(["Two texts", "of which one is longer"], padding=True, return_tensors="pt")
     inputs = {name: example[name] for name in ("input_ids", "attention_mask")}
     with torch.inference_mode(), _hushed():

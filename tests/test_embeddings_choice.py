@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -184,3 +185,16 @@ def test_several_at_once_convert_once(conversions: Conversions, own: dict[str, A
         thread.join()
     assert [type(engine) for engine in loaded] == [Openvino] * 4 and conversions.made == 1
     assert "Preparing mine for this machine (once): waiting for another process that does it" in told
+
+
+def test_openvino_reports_nothing_over_the_network() -> None:
+    code = (
+        "import sys; calls = ('socket.connect', 'socket.getaddrinfo', 'socket.sendto')\n"
+        "sys.addaudithook(lambda event, _: print(event) if event in calls else None)\n"
+        "import rag.embeddings_openvino, rag.llm_gguf\n"
+        "print('openvino.tools.ovc.telemetry_stub' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=60
+    )
+    assert told.stdout.split() == ["True"], told

@@ -28,15 +28,7 @@ from rag.loaders import load_documents  # noqa: E402
 MAX_BYTES = 100 * 2**20
 RECALL = 0.85  # of a text row's words at least
 _READ = frozenset(("text", "ocr", "speech"))
-_STATES = (  # what a reason for a refusal says, and the state that it is
-    ("needs a password", "password-error"),
-    ("is empty", "empty"),
-    ("no text", "empty"),
-    ("pictures only", "empty"),
-    ("not read", "unsupported-error"),
-    ("cannot be read", "unsupported-error"),
-    (", not a ", "unsupported-error"),
-)
+_STATES = {"password": "password-error", "unsupported": "unsupported-error"}  # as a manifest calls two outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +71,7 @@ def measure(folder: Path, row: dict[str, Any]) -> Result:
     try:
         pages = load_documents(folder / row["file"], max_bytes=MAX_BYTES)
     except DocumentError as error:
-        text, reason = "", str(error)
-        state = next((state for words, state in _STATES if words in reason), "corrupt")
+        text, reason, state = "", str(error), _STATES.get(error.outcome, error.outcome)
     else:
         text, reason, state = "\n\n".join(page.page_content for page in pages), "", "text"
     seconds = time.perf_counter() - began

@@ -1,5 +1,13 @@
 """The errors a person may be shown. `str(error)` says what happened, to which file or setting, and what to do."""
 
+from __future__ import annotations
+
+from typing import Literal
+
+# What kept a document out: nothing in it, a password, a format that is not read, damage (or a parser that crashed on
+# it), a bound, no progress within the time limit, or a file that could not be opened or read to its end.
+Failure = Literal["empty", "password", "unsupported", "corrupt", "too_large", "timed_out", "unreadable"]
+
 
 class RagError(Exception):
     """Anything Footnote can explain to a person. The edges (page, command line) show `str(error)` and nothing more."""
@@ -11,6 +19,10 @@ class SettingError(RagError):
 
 class DocumentError(RagError):
     """A document could not be read. The reason completes the sentence "FILE was not added: ..."."""
+
+    def __init__(self, reason: str, outcome: Failure = "corrupt") -> None:
+        super().__init__(reason)
+        self.outcome: Failure = outcome
 
 
 class ModelError(RagError):

@@ -186,7 +186,7 @@ class Ingester:
         collection = self._settings.collection
         pages = load_documents(file.path, max_bytes=self._settings.max_file_mb * 2**20)
         if self._stat(file.path).mtime_ns != fingerprint.mtime_ns:
-            raise DocumentError("it changed while it was being read; add it again")
+            raise DocumentError("it changed while it was being read; add it again", "unreadable")
         chunks = self._split(pages)
         yield from self._embed(file.source, chunks, tally)
         document_id = self._manifest.add_document(collection, file.key, file.source, fingerprint, pages, chunks)
@@ -262,9 +262,9 @@ class Ingester:
             if stat.S_ISDIR(found.st_mode):
                 os.scandir(path).close()  # says why a folder cannot be walked
         except OSError as error:
-            raise DocumentError(f"it cannot be read: {error.strerror}") from error
+            raise DocumentError(f"it cannot be read: {error.strerror}", "unreadable") from error
         if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait, reading a device never end
-            raise DocumentError("it is not a regular file")
+            raise DocumentError("it is not a regular file", "unreadable")
         recipe = f"{RECIPE}/{self._settings.chunk_size}/{self._settings.chunk_overlap}"
         return Fingerprint("", found.st_size, found.st_mtime_ns, recipe)
 
@@ -275,7 +275,7 @@ class Ingester:
             with path.open("rb") as file:
                 digest = "" if too_large else hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise DocumentError(f"it cannot be read: {error.strerror}") from error
+            raise DocumentError(f"it cannot be read: {error.strerror}", "unreadable") from error
         return replace(known, sha256=digest)
 
 

@@ -118,7 +118,7 @@ def load_documents(path: Path, *, max_bytes: int) -> list[Document]:
     """
     suffix = path.suffix.lower()
     if suffix not in LOADERS and suffix not in REFUSED:
-        raise DocumentError(_unknown(suffix))
+        raise DocumentError(_unknown(suffix), "unsupported")
     return load_bytes(_read(path, max_bytes), path.name)
 
 
@@ -128,16 +128,16 @@ def load_bytes(data: bytes, name: str) -> list[Document]:
     Raises DocumentError.
     """
     if not data.strip():
-        raise DocumentError("it is empty")
+        raise DocumentError("it is empty", "empty")
     loader = LOADERS[true_suffix(data, name)]
     try:
         pages = _resolve(loader)(data)
     except OSError as error:  # of a temporary file: the data itself has been read
-        raise DocumentError(f"it could not be read: {error.strerror or error}") from error
+        raise DocumentError(f"it could not be read: {error.strerror or error}", "unreadable") from error
     for page in pages:
         page.page_content = clean_text(page.page_content)
     if not any(page.page_content.strip() for page in pages):
-        raise DocumentError("there is no text in it")
+        raise DocumentError("there is no text in it", "empty")
     return pages
 
 
@@ -148,13 +148,16 @@ def true_suffix(data: bytes, name: str) -> str:
     if kind is None or (kind.suffix in LOADERS and LOADERS.get(suffix) == LOADERS[kind.suffix]):
         if suffix in LOADERS:
             return suffix
-        raise DocumentError(REFUSED.get(suffix) or _unknown(suffix))
+        raise DocumentError(REFUSED.get(suffix) or _unknown(suffix), "unsupported")
     if kind.suffix in LOADERS:
         logger.info("%s is %s by another name", name, kind.what)
         return kind.suffix
     if suffix in LOADERS and kind.suffix != ".encrypted":
-        raise DocumentError(f"it is {kind.what}, not a {suffix} file{_way_out(kind.suffix)}")
-    raise DocumentError(REFUSED.get(kind.suffix) or REFUSED.get(suffix) or f"it is {kind.what}, which cannot be read")
+        raise DocumentError(f"it is {kind.what}, not a {suffix} file{_way_out(kind.suffix)}", "unsupported")
+    raise DocumentError(
+        REFUSED.get(kind.suffix) or REFUSED.get(suffix) or f"it is {kind.what}, which cannot be read",
+        "password" if kind.suffix == ".encrypted" else "unsupported",
+    )
 
 
 def clean_text(text: str) -> str:
@@ -175,21 +178,21 @@ def _read(path: Path, max_bytes: int) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise DocumentError("it is a folder")
+            raise DocumentError("it is a folder", "unreadable")
         if not stat.S_ISREG(status.st_mode):
-            raise DocumentError("it is not a regular file")
+            raise DocumentError("it is not a regular file", "unreadable")
         if status.st_size > max_bytes:
-            raise DocumentError(_too_large(status.st_size, max_bytes))
+            raise DocumentError(_too_large(status.st_size, max_bytes), "too_large")
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
     except FileNotFoundError:
-        raise DocumentError("the file is not there (any more)") from None
+        raise DocumentError("the file is not there (any more)", "unreadable") from None
     except PermissionError:
-        raise DocumentError("there is no permission to read it") from None
+        raise DocumentError("there is no permission to read it", "unreadable") from None
     except OSError as error:
-        raise DocumentError(f"it could not be read: {error.strerror or error}") from error
+        raise DocumentError(f"it could not be read: {error.strerror or error}", "unreadable") from error
     if len(data) > max_bytes:  # it grew after the check
-        raise DocumentError(_too_large(len(data), max_bytes))
+        raise DocumentError(_too_large(len(data), max_bytes), "too_large")
     return data
 
 

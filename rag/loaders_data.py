@@ -29,7 +29,7 @@ def load_json(data: bytes) -> list[Document]:
     except json.JSONDecodeError as error:
         raise DocumentError(f"it is damaged, or not JSON at all (line {error.lineno}: {error.msg})") from None
     except RecursionError:
-        raise DocumentError("it is nested too deep") from None
+        raise DocumentError("it is nested too deep", "too_large") from None
 
 
 def load_jsonl(data: bytes) -> list[Document]:
@@ -42,7 +42,7 @@ def load_jsonl(data: bytes) -> list[Document]:
             except json.JSONDecodeError as error:
                 raise DocumentError(f"it is damaged, or not JSON at all (line {number}: {error.msg})") from None
             except RecursionError:
-                raise DocumentError("it is nested too deep") from None
+                raise DocumentError("it is nested too deep", "too_large") from None
     return _page(lines)
 
 
@@ -66,7 +66,7 @@ def load_subtitles(data: bytes) -> list[Document]:
         if text not in pages[-1][1][-1:]:  # captions of live speech repeat the line before
             pages[-1][1].append(text)
     if not pages:
-        raise DocumentError("there are no subtitles in it")
+        raise DocumentError("there are no subtitles in it", "empty")
     return [
         Document(page_content="\n".join(lines), metadata={"page": number, "page_label": f"at {_clock(begin)}"})
         for number, (begin, lines) in enumerate(pages, start=1)

@@ -25,7 +25,7 @@ def load_epub(data: bytes) -> list[Document]:
         if locked := _locked(package):
             chapters = [name for name in chapters if name not in locked]
             if not chapters:
-                raise DocumentError("it is locked by its seller (DRM)")
+                raise DocumentError("it is locked by its seller (DRM)", "unsupported")
         texts = [
             load_html(package.read(name))[0].page_content if package.NameToInfo[name].file_size else ""
             for name in chapters

@@ -115,7 +115,8 @@ def _attached(attachment: _Attachment, depth: int) -> list[Document]:
     if suffix not in readers and suffix != ".mbox":
         return load_bytes(attachment.data, attachment.name)
     if depth >= MAX_DEPTH or suffix == ".mbox":
-        raise DocumentError(f"a message within {depth} others" if suffix != ".mbox" else "a mailbox within a message")
+        reason = f"a message within {depth} others" if suffix != ".mbox" else "a mailbox within a message"
+        raise DocumentError(reason, "too_large")
     return _numbered(readers[suffix](attachment.data, depth + 1))
 
 

@@ -82,7 +82,7 @@ def _open(data: bytes) -> zipfile.ZipFile:
     package = open_package(data)
     with reading("an OpenDocument file"):
         if _MANIFEST in package.NameToInfo and b"encryption-data" in package.read(_MANIFEST):
-            raise DocumentError(PASSWORD)
+            raise DocumentError(PASSWORD, "password")
     return package
 
 

@@ -79,19 +79,22 @@ def open_package(data: bytes) -> zipfile.ZipFile:
         raise DocumentError("it is damaged: its table of contents cannot be read") from error
     parts = package.infolist()
     if any(part.flag_bits & _ENCRYPTED for part in parts):
-        raise DocumentError(PASSWORD)
+        raise DocumentError(PASSWORD, "password")
     total = sum(part.file_size for part in parts)
     if len(parts) > MAX_PARTS:
-        raise DocumentError(f"it is too large: {len(parts):,} parts are over the limit of {MAX_PARTS:,}")
+        raise DocumentError(f"it is too large: {len(parts):,} parts are over the limit of {MAX_PARTS:,}", "too_large")
     if total > MAX_UNPACKED:
         raise DocumentError(
-            f"it is too large: unpacked, it is {total / 2**20:,.0f} MiB, over the limit of {MAX_UNPACKED / 2**20:g} MiB"
+            f"it is too large: unpacked, it is {total / 2**20:,.0f} MiB, over the limit of "
+            f"{MAX_UNPACKED / 2**20:g} MiB",
+            "too_large",
         )
     for part in parts:
         ratio = part.file_size / max(1, part.compress_size)
         if part.file_size > _RATIO_FROM and ratio > MAX_RATIO:
             raise DocumentError(
-                f"it is too large: a part of it unpacks to {ratio:,.0f} times its size, over the limit of {MAX_RATIO}"
+                f"it is too large: a part of it unpacks to {ratio:,.0f} times its size, over the limit of {MAX_RATIO}",
+                "too_large",
             )
     return package
 

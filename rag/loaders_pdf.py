@@ -15,6 +15,7 @@ from langchain_core.documents import Document
 from pypdf.errors import DependencyError, PyPdfError
 
 from rag.errors import DocumentError
+from rag.loaders_kind import PASSWORD
 
 logger = logging.getLogger(__name__)
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it then repairs
@@ -50,11 +51,11 @@ def load_pdf(data: bytes) -> list[Document]:
             raise DocumentError("it is damaged, or not a PDF at all")
         texts = [""] * _count_pages(reader)
     if not texts:
-        raise DocumentError("it is a PDF without pages")
+        raise DocumentError("it is a PDF without pages", "empty")
     if reader is not None:
         texts = [text if text.strip() else _second_reading(reader, index) for index, text in enumerate(texts)]
     if not any(text.strip() for text in texts):
-        raise DocumentError("it holds pictures only, no text" if drawn else "there is no text in it")
+        raise DocumentError("it holds pictures only, no text" if drawn else "there is no text in it", "empty")
     labels = _page_labels(reader, len(texts))
     return [
         Document(page_content=text, metadata={"page": number, "page_label": label})
@@ -90,9 +91,9 @@ def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, bool]:
             document = pypdfium2.PdfDocument(data)
         except pypdfium2.PdfiumError as error:
             if error.err_code == pdfium.FPDF_ERR_PASSWORD:
-                raise DocumentError("it needs a password; save a copy without one") from None
+                raise DocumentError(PASSWORD, "password") from None
             if error.err_code == pdfium.FPDF_ERR_SECURITY:
-                raise DocumentError("it is locked in a way that cannot be read") from None
+                raise DocumentError("it is locked in a way that cannot be read", "unsupported") from None
             return None, False
         try:
             pages = [_page_with_pdfium(document, index) for index in range(len(document))]

@@ -35,7 +35,7 @@ def bounded(rows: Iterable[Sequence[str]], cells: int = 0) -> Iterator[Sequence[
     for row in rows:
         cells += max(1, len(row))
         if cells > MAX_CELLS:
-            raise DocumentError(f"it is too large: its tables have over {MAX_CELLS:,} cells")
+            raise DocumentError(f"it is too large: its tables have over {MAX_CELLS:,} cells", "too_large")
         yield row
 
 

@@ -102,7 +102,7 @@ def _scan(source: str, state: _State) -> None:
             waiting.clear()
         if match["brace"] == "{":
             if len(groups) > _MAX_DEPTH:
-                raise DocumentError(f"it is nested deeper than {_MAX_DEPTH:,} levels")
+                raise DocumentError(f"it is nested deeper than {_MAX_DEPTH:,} levels", "too_large")
             groups.append(replace(group, opens=""))
             skip, starred = 0, False
         elif match["brace"]:

@@ -54,7 +54,7 @@ def load_xls(data: bytes) -> list[Document]:
             book = xlrd.open_workbook(file_contents=data, on_demand=True, logfile=io.StringIO())
         except (xlrd.XLRDError, CompDocError) as error:
             if "encrypted" in str(error):
-                raise DocumentError(PASSWORD) from None
+                raise DocumentError(PASSWORD, "password") from None
             raise DocumentError("it is damaged, or not an Excel workbook at all") from error
         try:
             return [

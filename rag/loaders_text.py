@@ -92,7 +92,7 @@ def decode_text(data: bytes, declared: str | None = None) -> str:
         return data.decode(wide, errors="replace").replace("\0", "")
     controls = len(data) - len(data.translate(None, _CONTROLS))
     if controls > max(8, len(data) // 20):
-        raise DocumentError("it holds binary data, not text")
+        raise DocumentError("it holds binary data, not text", "unsupported")
     data = data.replace(b"\0", b"")
     try:
         return data.decode("utf-8")
@@ -134,7 +134,9 @@ def _detect(data: bytes) -> str:
             break
     best = charset_normalizer.from_bytes(sample).best()
     if best is None:
-        raise DocumentError("it is not text, or in an encoding that could not be recognised; save it as UTF-8")
+        raise DocumentError(
+            "it is not text, or in an encoding that could not be recognised; save it as UTF-8", "unsupported"
+        )
     runs = re.findall(r"[^\x00-\x7f]+", str(best))
     if len("".join(runs)) < 1.8 * len(runs):  # letters with accents stand alone among plain ones: Latin script
         return _detect_latin(sample)

@@ -40,7 +40,7 @@ def load_page_image(data: bytes, index: int, text: str, span: Span, best: Sequen
         try:
             document = pypdfium2.PdfDocument(data)
         except pypdfium2.PdfiumError as error:
-            raise DocumentError("the file cannot be opened") from error
+            raise DocumentError("the file cannot be opened", "unreadable") from error
         try:
             document.init_forms()  # so that what was filled in is seen; before the page is loaded
             page = document[index]

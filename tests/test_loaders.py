@@ -48,6 +48,14 @@ def text_of(path: Path) -> str:
     return document.page_content
 
 
+def packed(document: str | bytes) -> bytes:
+    """A package that holds a Word document of this XML."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("word/document.xml", document)
+    return out.getvalue()
+
+
 def reason(path: Path, max_bytes: int = 10 * MIB) -> str:
     with pytest.raises(DocumentError) as caught:
         load(path, max_bytes)
@@ -456,6 +464,33 @@ def test_binary_garbage_is_refused(write: Write, suffix: str) -> None:
 
 
 # -- what cannot be read
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "outcome"),
+    [
+        ("a.txt", b" \n", "empty"),
+        ("a.pdf", pdf(""), "empty"),
+        ("a.pdf", pdf("secret", password="key"), "password"),
+        ("a.docx", ole({"EncryptedPackage": bytes(5000), "EncryptionInfo": bytes(200)}), "password"),
+        ("a.xyz", b"text", "unsupported"),
+        ("a.pdf", PNG, "unsupported"),
+        ("a.txt", b"\x05" + bytes(range(256)), "unsupported"),
+        ("a.pdf", b"%PDF-1.7\nnot much of a PDF", "corrupt"),
+        ("a.docx", packed("<"), "corrupt"),
+        ("a.docx", packed(bytes(20 * MIB)), "too_large"),
+        ("a.txt", b"words" * 3 * MIB, "too_large"),
+        ("folder.txt", None, "unreadable"),
+    ],
+)
+def test_what_cannot_be_read_has_a_state(
+    write: Write, tmp_path: Path, name: str, data: bytes | None, outcome: str
+) -> None:
+    if data is None:
+        (tmp_path / name).mkdir()
+    with pytest.raises(DocumentError) as caught:
+        load(tmp_path / name if data is None else write(name, data))
+    assert caught.value.outcome == outcome
 
 
 def test_unsupported_suffixes_are_refused(write: Write) -> None:

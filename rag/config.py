@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     chunk_size: int = Field(600, ge=100, le=8000, description="Characters a chunk may hold at most")
     chunk_overlap: int = Field(100, ge=0, description="Characters that neighbouring chunks share at most")
     max_file_mb: int = Field(100, ge=1, description="Larger files are refused (MiB)")
+    parse_timeout: float = Field(
+        120, gt=0, description="A file whose reading comes no further for this long is given up (seconds)"
+    )
+    parse_memory_mb: int = Field(2048, ge=256, description="Memory that reading a file may take (MiB)")
 
     top_k: int = Field(4, ge=1, le=50, description="Passages shown to the model at most")
     source_tokens: int = Field(450, ge=100, description="Tokens of sources in a prompt at most")

@@ -17,8 +17,8 @@ from langchain_core.documents import Document
 
 from rag.config import Settings
 from rag.errors import DocumentError, LibraryError
-from rag.loaders import load_documents
 from rag.manifest import DocumentRow, Fingerprint, Manifest
+from rag.parsing import ParserPool
 from rag.splitter import split_documents
 from rag.store import VectorIndex
 from rag.types import FileReport, FileState, IngestReport, Progress
@@ -64,8 +64,16 @@ class _Tally:
 class Ingester:
     """The writer of one library. Several, in one process or many, take turns document by document."""
 
-    def __init__(self, settings: Settings, manifest: Manifest, index: VectorIndex, embedder: ChunkEmbedder) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        manifest: Manifest,
+        index: VectorIndex,
+        embedder: ChunkEmbedder,
+        parsers: ParserPool | None = None,
+    ) -> None:
         self._settings = settings
+        self._parsers = parsers or ParserPool(settings.parse_timeout, settings.parse_memory_mb)
         self._manifest = manifest
         self._index = index
         self._embedder = embedder
@@ -89,7 +97,7 @@ class Ingester:
                 self.sweep()
         for number, file in enumerate(files):
             yield Progress(file.source, number, len(files), "files")
-            report = self._preview(file) if dry_run else (yield from self._ingest_file(file, tally))
+            report = yield from (self._preview(file) if dry_run else self._ingest_file(file, tally))
             reports.append(report)
             yield report
         if prune:
@@ -184,7 +192,7 @@ class Ingester:
         self, file: _File, row: DocumentRow | None, fingerprint: Fingerprint, tally: _Tally
     ) -> Generator[IngestEvent, None, FileReport]:
         collection = self._settings.collection
-        pages = load_documents(file.path, max_bytes=self._settings.max_file_mb * 2**20)
+        pages = yield from self._load(file)
         if self._stat(file.path).mtime_ns != fingerprint.mtime_ns:
             raise DocumentError("it changed while it was being read; add it again", "unreadable")
         chunks = self._split(pages)
@@ -196,6 +204,10 @@ class Ingester:
         self.sweep()
         state: FileState = "changed" if row and row.state == "ready" else "added"
         return _report(file, state, None, pages=_count_pages(pages), chunks=len(chunks))
+
+    def _load(self, file: _File) -> Generator[IngestEvent, None, list[Document]]:
+        max_bytes = self._settings.max_file_mb * 2**20
+        return (yield from self._parsers.load_documents(file.path, file.source, max_bytes=max_bytes))
 
     def _split(self, pages: list[Document]) -> list[Document]:
         return split_documents(
@@ -220,7 +232,7 @@ class Ingester:
             self._manifest.touch(row.id, file.source, fingerprint.mtime_ns)
         return _report(file, "unchanged", None, pages=row.pages, chunks=row.chunks)
 
-    def _preview(self, file: _File) -> FileReport:
+    def _preview(self, file: _File) -> Generator[IngestEvent, None, FileReport]:
         """What ingesting this file would do, without doing it. Chunks are not counted."""
         try:
             row = self._manifest.find(self._settings.collection, file.key)
@@ -230,7 +242,7 @@ class Ingester:
             fingerprint = self._hashed(file.path)
             if row and _same_content(row, fingerprint):
                 return _report(file, "unchanged", None)
-            pages = load_documents(file.path, max_bytes=self._settings.max_file_mb * 2**20)
+            pages = yield from self._load(file)
         except DocumentError as error:
             return _report(file, "failed", str(error))
         return _report(file, "changed" if row and row.state == "ready" else "added", None, pages=_count_pages(pages))

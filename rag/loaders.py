@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rag.errors import DocumentError
 from rag.loaders_kind import PASSWORD, find_kind
+from rag.loaders_progress import Report, reporting
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -108,18 +109,20 @@ REFUSED: dict[str, str] = {
 _DIRT = re.compile(r"(\r\n?|[\x0b\x0c\x85\u2028\u2029])|[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
-def load_documents(path: Path, *, max_bytes: int) -> list[Document]:
+def load_documents(path: Path, *, max_bytes: int, progress: Report | None = None) -> list[Document]:
     """The pages of a file in reading order; blank pages are kept, so that the n-th Document is the n-th page.
 
     `page_content` is the text of the page; `metadata` is {"page": counting from 1, or None where the format has no
-    pages, "page_label": what the document itself calls the page, or None}. `max_bytes` is checked before reading.
+    pages, "page_label": what the document itself calls the page, or None}. `max_bytes` is checked before reading;
+    `progress` hears how far it is.
 
     Raises DocumentError, whose message completes "FILE was not added: ...".
     """
     suffix = path.suffix.lower()
     if suffix not in LOADERS and suffix not in REFUSED:
         raise DocumentError(_unknown(suffix), "unsupported")
-    return load_bytes(_read(path, max_bytes), path.name)
+    with reporting(progress):
+        return load_bytes(_read(path, max_bytes), path.name)
 
 
 def load_bytes(data: bytes, name: str) -> list[Document]:

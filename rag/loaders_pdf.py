@@ -16,6 +16,7 @@ from pypdf.errors import DependencyError, PyPdfError
 
 from rag.errors import DocumentError
 from rag.loaders_kind import PASSWORD
+from rag.loaders_progress import report_progress
 
 logger = logging.getLogger(__name__)
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it then repairs
@@ -111,6 +112,7 @@ def read_units(textpage: pypdfium2.PdfTextPage) -> str:
 
 
 def _page_with_pdfium(document: pypdfium2.PdfDocument, index: int) -> tuple[str, bool]:
+    report_progress(index, len(document), "pages")
     try:
         page = document[index]
     except pypdfium2.PdfiumError:
@@ -149,6 +151,7 @@ def _count_pages(reader: pypdf.PdfReader) -> int:
 
 
 def _second_reading(reader: pypdf.PdfReader, index: int) -> str:
+    report_progress(index, len(reader.pages), "pages")
     try:
         return reader.pages[index].extract_text()
     except _PYPDF_ERRORS as error:

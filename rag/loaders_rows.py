@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rag.errors import DocumentError
+from rag.loaders_progress import report_progress
 
 MAX_CELLS = 5_000_000  # of a document, blank ones that its file spells out included
 MAX_COLUMNS = 16_384  # which is what a spreadsheet may have
@@ -32,7 +33,8 @@ def comment_mark(author: str = "", when: str = "") -> str:
 
 def bounded(rows: Iterable[Sequence[str]], cells: int = 0) -> Iterator[Sequence[str]]:
     """The rows, as long as their cells, and the `cells` before them, are not too many. Raises DocumentError."""
-    for row in rows:
+    for number, row in enumerate(rows):
+        report_progress(number, 0, "rows")
         cells += max(1, len(row))
         if cells > MAX_CELLS:
             raise DocumentError(f"it is too large: its tables have over {MAX_CELLS:,} cells", "too_large")

@@ -16,6 +16,7 @@ from langchain_core.embeddings import Embeddings
 from rag.config import load_settings
 from rag.ingestion import Ingester
 from rag.manifest import Manifest, vector_key
+from rag.parsing import ParserPool
 from rag.store import VectorIndex
 from rag.types import FileReport, IngestReport, Progress
 
@@ -50,6 +51,12 @@ class HashedEmbeddings(Embeddings):
         return list(map(float, vector / np.linalg.norm(vector)))
 
 
+@cache
+def parsers() -> ParserPool:
+    """One pool for all libraries of a test run: its worker starts once."""
+    return ParserPool(timeout=60, memory_mb=2048)
+
+
 class HashedLibrary:
     """A library in a folder, opened as rag.library does it, but with HashedEmbeddings."""
 
@@ -58,7 +65,7 @@ class HashedLibrary:
         self.embedder = HashedEmbeddings(fingerprint)
         self.manifest = Manifest(folder / "manifest.sqlite")
         self.index = VectorIndex(folder / "chroma", self.manifest)
-        self.ingester = Ingester(self.settings, self.manifest, self.index, self.embedder)
+        self.ingester = Ingester(self.settings, self.manifest, self.index, self.embedder, parsers())
 
     def events(self, *paths: Path, **options: bool) -> tuple[list[Progress | FileReport], IngestReport]:
         events, run = [], self.ingester.ingest(paths, **options)

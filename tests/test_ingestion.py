@@ -19,8 +19,9 @@ from fpdf import FPDF
 from hashed_library import HashedLibrary, contents, table
 
 from rag.errors import LibraryError
+from rag.parsing import ParserPool
 from rag.retriever import LibraryRetriever
-from rag.types import FileReport
+from rag.types import FileReport, Progress
 
 HERE = Path(__file__).parent
 
@@ -335,13 +336,11 @@ def test_an_earlier_version_goes_on_answering(library: HashedLibrary, docs: Path
 def test_a_file_that_changes_while_it_is_read_is_not_committed(
     library: HashedLibrary, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import rag.ingestion
-
-    def load(path: Path, max_bytes: int) -> list[object]:
+    def load(pool: ParserPool, path: Path, source: str, *, max_bytes: int) -> Iterator[Progress]:
         rewrite(path, "something else")
-        return []
+        yield Progress(source, 0, 1, "pages")
 
-    monkeypatch.setattr(rag.ingestion, "load_documents", load)
+    monkeypatch.setattr(ParserPool, "load_documents", load)
     report = library.ingest(docs / "pears.txt")
     assert report.files[0].reason == "it changed while it was being read; add it again"
     monkeypatch.undo()

@@ -1,0 +1,112 @@
+"""The child process that reads files: confined, and gone the moment its parent is; parsing.py starts and watches it.
+
+It takes a request a line, {"path", "max_bytes"}, and answers in lines: "started", then any number of "progress" and
+"page", then "done" or "failed".
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rag.errors import DocumentError
+from rag.loaders import load_documents
+
+_EVERY = 0.05  # seconds between two words of progress: enough to be seen, too little to cost
+_NETWORK = frozenset(
+    f"socket.{name}"
+    for name in ("connect", "bind", "sendto", "sendmsg", "getaddrinfo", "gethostbyname", "gethostbyaddr", "getnameinfo")
+)
+
+Send = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    """Answer requests until the parent closes the pipe. Arguments: the lifeline's descriptor, the memory in MiB."""
+    lifeline, memory_mb = (int(argument) for argument in sys.argv[1:])
+    _die_with_parent(lifeline)
+    _confine(memory_mb * 2**20)
+    with os.fdopen(os.dup(0), "rb") as requests, os.fdopen(os.dup(1), "wb") as replies:
+        _silence()
+        for request in requests:
+            if not _answer(json.loads(request), replies):
+                break
+    os._exit(0)  # threads of native libraries need not be waited for
+
+
+def _answer(request: dict[str, Any], replies: BinaryIO) -> bool:
+    """Read one file; whether this process is fit to read another."""
+
+    def send(message: dict[str, Any]) -> None:
+        replies.write(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        replies.flush()
+
+    send({"started": True})
+    try:
+        path = Path(os.fsdecode(bytes.fromhex(request["path"])))
+        for page in load_documents(path, max_bytes=request["max_bytes"], progress=_seldom(send)):
+            send({"page": page.page_content, "metadata": page.metadata})
+        send({"done": True})
+    except DocumentError as error:
+        send({"failed": str(error), "outcome": error.outcome})
+    except MemoryError:
+        send({"memory": True})
+        return False
+    except Exception as error:  # noqa: BLE001 - told to the parent, which names the file and logs the traceback
+        send(
+            {"failed": f"its parser failed: {error!r:.200}", "outcome": "corrupt", "traceback": traceback.format_exc()}
+        )
+        return False
+    return True
+
+
+def _seldom(send: Send) -> Callable[[int, int, str], None]:
+    last = 0.0
+
+    def progress(done: int, total: int, unit: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _EVERY:
+            last = now
+            send({"progress": [done, total, unit]})
+
+    return progress
+
+
+def _die_with_parent(lifeline: int) -> None:
+    """The kernel ends this process when the other end of the pipe closes, be it amid a loop that holds the GIL.
+
+    PR_SET_PDEATHSIG would do it when the thread that started this process ends, which in a server is any moment.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+
+
+def _confine(memory: int) -> None:
+    """No more memory than that, no core dumps, no network, no other programs."""
+    # Data and not address space: what is only mapped (libraries, models) or reserved (thread arenas) costs nothing.
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _NETWORK:
+            raise PermissionError(f"a parser may not use the network ({event})")
+
+    sys.addaudithook(refuse)
+
+
+def _silence() -> None:
+    """What native libraries print must neither mix with the replies nor reach the terminal."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)

@@ -32,6 +32,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="a file, or a folder with all it holds")
     parser.add_argument("--delete", action="append", default=[], metavar="SOURCE", help="forget this document")
     parser.add_argument("--prune", action="store_true", help="forget documents whose files are gone from the folders")
+    parser.add_argument("--retry", action="store_true", help="read again what could not be read before")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON object a file, then one with the summary")
     parser.add_argument("--library", type=Path, metavar="DIR", help="the library's folder (RAG_LIBRARY; ./library)")
@@ -59,7 +60,7 @@ def main(args: Sequence[str] | None = None) -> int:
                 _delete(library, name, options, terminal)
             if not options.paths:
                 return ALL_WELL
-            events = library.ingest(options.paths, dry_run=options.dry_run, prune=options.prune)
+            events = library.ingest(options.paths, dry_run=options.dry_run, prune=options.prune, retry=options.retry)
             with closing(events):
                 report = _follow(events, options.json, terminal)
         except RagError as error:
@@ -99,8 +100,9 @@ def _print_file(file: FileReport, as_json: bool, terminal: Terminal) -> None:
     if as_json:
         terminal.print(json.dumps(asdict(file), ensure_ascii=False))
         return
-    detail = file.reason or (f"{file.pages} pages, " if file.pages else "") + f"{file.chunks} chunks"
-    terminal.print(f"{file.state:<9} {plain(file.source)}" + (f"  ({detail})" if file.reason or file.chunks else ""))
+    counts = (f"{file.pages} pages, " if file.pages else "") + f"{file.chunks} chunks" if file.chunks else ""
+    detail = "; ".join(filter(None, (counts, file.reason)))
+    terminal.print(f"{file.state:<9} {plain(file.source)}" + (f"  ({detail})" if detail else ""))
 
 
 def _print_summary(report: IngestReport, options: argparse.Namespace, terminal: Terminal) -> None:

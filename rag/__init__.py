@@ -13,6 +13,7 @@ Data runs one way through the house; a module imports only from floors below its
        llm, llm_*; chat                     the language model and its backends; what the local ones share
        database                             an SQLite file: threads, transactions, errors
     3  manifest, store                      SQLite, the truth; Chroma, the vector index made from it
+       ingestion_files                      which files are to come in
        parsing, parsing_worker              files read in child processes: within bounds, and without the network
        page_image                           a page of a PDF as a picture, with marks over a passage
        names                                what a sentence speaks of that another text does not

@@ -211,7 +211,8 @@ def _documents(options: argparse.Namespace, settings: Settings, terminal: Termin
             terminal.print(_json(asdict(document)))
         else:
             told = f"{document.chunks} chunks" + (f", {document.pages} pages" if document.pages else "")
-            terminal.print(f"{document.state:<7} {document.source}  ({document.reason or told})")
+            detail = "; ".join(filter(None, (told if document.state == "ready" else "", document.reason)))
+            terminal.print(f"{document.state:<7} {document.source}  ({detail})")
     return ALL_WELL
 
 

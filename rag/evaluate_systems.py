@@ -23,7 +23,7 @@ from rag.evaluate_baseline import (
     split_plainly,
 )
 from rag.evaluate_set import Answered, Question, Signalled, Span
-from rag.ingestion import find_files
+from rag.ingestion_files import find_files
 from rag.library import LazyEmbeddings, Library
 from rag.llm import load_llm
 from rag.models import Report

@@ -17,15 +17,17 @@ from langchain_core.documents import Document
 
 from rag.config import Settings
 from rag.errors import DocumentError, LibraryError
+from rag.ingestion_files import File, find_files, is_gone, path_text
 from rag.manifest import DocumentRow, Fingerprint, Manifest
 from rag.parsing import ParserPool
 from rag.splitter import split_documents
 from rag.store import VectorIndex
-from rag.types import FileReport, FileState, IngestReport, Progress
+from rag.types import FileReport, FileState, IngestReport, Outcome, Progress
 
 RECIPE = "1"  # raise it when loaders or splitter come to read files otherwise: every file is then read again
 _BATCH = 32  # chunks embedded, and kept, at a time: what a kill can cost
 _FOREVER = 1e9  # seconds
+_UNKNOWN = Fingerprint("", 0, 0, "")
 
 IngestEvent = Progress | FileReport
 
@@ -46,14 +48,6 @@ class ChunkEmbedder(Protocol):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Unit vectors, one a text."""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    key: str  # the path as the manifest keeps it
-    source: str
-    in_folder: bool
 
 
 @dataclass(slots=True)
@@ -77,15 +71,19 @@ class Ingester:
         self._manifest = manifest
         self._index = index
         self._embedder = embedder
+        # What decides the text of a file that is read whole; and what else decides whether it is
+        self._recipe = f"{RECIPE}/{settings.chunk_size}/{settings.chunk_overlap}"
+        limits = (settings.max_file_mb, f"{settings.parse_timeout:g}", settings.parse_memory_mb)
+        self._limits = "/".join(map(str, (self._recipe, *limits)))
 
     def ingest(
-        self, paths: Sequence[Path], *, dry_run: bool = False, prune: bool = False
+        self, paths: Sequence[Path], *, dry_run: bool = False, prune: bool = False, retry: bool = False
     ) -> Generator[IngestEvent, None, IngestReport]:
         """Bring files and folders into the library. Yields progress and a report per file; returns the whole.
 
         A file that cannot be read is reported and the others go on; LibraryError (a full disk, another embedding
         model) ends the run, and what was committed stays. `prune` forgets documents whose files are gone from the
-        folders given.
+        folders given. A file that could not be read is not read again, until it or a limit changes, but by `retry`.
         """
         began, tally = time.monotonic(), _Tally()
         files = find_files(paths, self._settings.library)
@@ -97,7 +95,7 @@ class Ingester:
                 self.sweep()
         for number, file in enumerate(files):
             yield Progress(file.source, number, len(files), "files")
-            report = yield from (self._preview(file) if dry_run else self._ingest_file(file, tally))
+            report = yield from (self._preview(file, retry) if dry_run else self._ingest_file(file, tally, retry))
             reports.append(report)
             yield report
         if prune:
@@ -166,30 +164,36 @@ class Ingester:
         except Timeout:
             return True
 
-    def _ingest_file(self, file: _File, tally: _Tally) -> Generator[IngestEvent, None, FileReport]:
+    def _ingest_file(self, file: File, tally: _Tally, retry: bool) -> Generator[IngestEvent, None, FileReport]:
         collection = self._settings.collection
-        fingerprint = Fingerprint("", 0, 0, "")
+        fingerprint = _UNKNOWN
         try:
             row = self._manifest.find(collection, file.key)
             if row and not file.in_folder:  # a file given by itself keeps the name it got from its folder
                 file = replace(file, source=row.source)
             fingerprint = self._stat(file.path)
-            if row and _same_time(row, fingerprint):
+            if row and self._same_time(row, fingerprint):
                 return self._unchanged(file, row, fingerprint)
+            if not retry and (known := self._known_failure(file, row, fingerprint)):
+                return known
             if self._others_turn():
                 yield Progress(f"{file.source}: waiting for another writer of this library", 0, 0, "")
             with self.turn():
                 row = self._manifest.find(collection, file.key)
                 fingerprint = self._hashed(file.path)
-                if row and _same_content(row, fingerprint):
+                if row and self._same_content(row, fingerprint):
                     return self._unchanged(file, row, fingerprint)
+                if not retry and (known := self._known_failure(file, row, fingerprint)):
+                    return known
                 return (yield from self._commit(file, row, fingerprint, tally))
         except DocumentError as error:
-            self._manifest.add_failure(collection, file.key, file.source, fingerprint, str(error))
-            return _report(file, "failed", str(error))
+            # What could not be opened may be tomorrow: nothing of it is known by which it would be passed over
+            tried = _UNKNOWN if error.outcome == "unreadable" else replace(fingerprint, recipe=self._limits)
+            self._manifest.add_failure(collection, file.key, file.source, tried, str(error), error.outcome)
+            return _report(file, "failed", str(error), error.outcome)
 
     def _commit(
-        self, file: _File, row: DocumentRow | None, fingerprint: Fingerprint, tally: _Tally
+        self, file: File, row: DocumentRow | None, fingerprint: Fingerprint, tally: _Tally
     ) -> Generator[IngestEvent, None, FileReport]:
         collection = self._settings.collection
         pages = yield from self._load(file)
@@ -197,15 +201,19 @@ class Ingester:
             raise DocumentError("it changed while it was being read; add it again", "unreadable")
         chunks = self._split(pages)
         yield from self._embed(file.source, chunks, tally)
-        document_id = self._manifest.add_document(collection, file.key, file.source, fingerprint, pages, chunks)
+        unread = _unread(pages)
+        if unread:
+            fingerprint = replace(fingerprint, recipe=self._limits)
+        document_id = self._manifest.add_document(collection, file.key, file.source, fingerprint, pages, chunks, unread)
         ids = self._manifest.chunk_ids(document_id)
         self._index.add(collection, ids, self._manifest.vectors(ids))
         self._manifest.publish(document_id)
         self.sweep()
         state: FileState = "changed" if row and row.state == "ready" else "added"
-        return _report(file, state, None, pages=_count_pages(pages), chunks=len(chunks))
+        outcome: Outcome = "partial" if unread else "ready"
+        return _report(file, state, unread, outcome, pages=_count_pages(pages), chunks=len(chunks))
 
-    def _load(self, file: _File) -> Generator[IngestEvent, None, list[Document]]:
+    def _load(self, file: File) -> Generator[IngestEvent, None, list[Document]]:
         max_bytes = self._settings.max_file_mb * 2**20
         return (yield from self._parsers.load_documents(file.path, file.source, max_bytes=max_bytes))
 
@@ -227,30 +235,56 @@ class Ingester:
             self._manifest.add_vectors(batch, self._embedder.embed_documents(batch))
             tally.embedded += len(batch)
 
-    def _unchanged(self, file: _File, row: DocumentRow, fingerprint: Fingerprint) -> FileReport:
+    def _unchanged(self, file: File, row: DocumentRow, fingerprint: Fingerprint) -> FileReport:
         if (file.source, fingerprint.mtime_ns, None) != (row.source, row.fingerprint.mtime_ns, row.reason):
             self._manifest.touch(row.id, file.source, fingerprint.mtime_ns)
-        return _report(file, "unchanged", None, pages=row.pages, chunks=row.chunks)
+        outcome: Outcome = "partial" if row.unread else "ready"
+        return _report(file, "unchanged", row.unread, outcome, pages=row.pages, chunks=row.chunks)
 
-    def _preview(self, file: _File) -> Generator[IngestEvent, None, FileReport]:
+    def _known_failure(self, file: File, row: DocumentRow | None, found: Fingerprint) -> FileReport | None:
+        """The report of a file that is still what could not be read, under the same limits."""
+        if not row or not row.failure or row.failure.fingerprint.recipe != self._limits:
+            return None
+        failed = row.failure.fingerprint
+        same_time = (failed.size, failed.mtime_ns) == (found.size, found.mtime_ns)
+        if not same_time and not (found.sha256 and failed.sha256 == found.sha256):
+            return None
+        return _report(file, "failed", row.reason, row.failure.outcome)
+
+    def _same_time(self, row: DocumentRow, found: Fingerprint) -> bool:
+        kept = row.fingerprint
+        return self._read_so(row) and (kept.size, kept.mtime_ns) == (found.size, found.mtime_ns)
+
+    def _same_content(self, row: DocumentRow, found: Fingerprint) -> bool:
+        return self._read_so(row) and row.fingerprint.sha256 == found.sha256
+
+    def _read_so(self, row: DocumentRow) -> bool:
+        """Whether it was read as it would be now: of one that was read whole, the limits do not matter."""
+        return row.state == "ready" and row.fingerprint.recipe in (self._recipe, self._limits)
+
+    def _preview(self, file: File, retry: bool) -> Generator[IngestEvent, None, FileReport]:
         """What ingesting this file would do, without doing it. Chunks are not counted."""
         try:
             row = self._manifest.find(self._settings.collection, file.key)
             fingerprint = self._stat(file.path)
-            if row and _same_time(row, fingerprint):
+            if row and self._same_time(row, fingerprint):
                 return _report(file, "unchanged", None)
             fingerprint = self._hashed(file.path)
-            if row and _same_content(row, fingerprint):
+            if row and self._same_content(row, fingerprint):
                 return _report(file, "unchanged", None)
+            if not retry and (known := self._known_failure(file, row, fingerprint)):
+                return known
             pages = yield from self._load(file)
         except DocumentError as error:
-            return _report(file, "failed", str(error))
-        return _report(file, "changed" if row and row.state == "ready" else "added", None, pages=_count_pages(pages))
+            return _report(file, "failed", str(error), error.outcome)
+        state: FileState = "changed" if row and row.state == "ready" else "added"
+        unread = _unread(pages)
+        return _report(file, state, unread, "partial" if unread else "ready", pages=_count_pages(pages))
 
     def _prune(self, paths: Sequence[Path], seen: set[str], dry_run: bool) -> Iterator[FileReport]:
-        folders = [_text(path.resolve()).removesuffix(os.sep) + os.sep for path in paths if path.is_dir()]
+        folders = [path_text(path.resolve()).removesuffix(os.sep) + os.sep for path in paths if path.is_dir()]
         for row in self._manifest.rows(self._settings.collection):
-            if row.path.startswith(tuple(folders)) and row.path not in seen and _gone(row.path):
+            if row.path.startswith(tuple(folders)) and row.path not in seen and is_gone(row.path):
                 if not dry_run:
                     self.delete(row.id)
                 yield FileReport(row.source, row.path, "removed", None, 0, 0)
@@ -277,8 +311,7 @@ class Ingester:
             raise DocumentError(f"it cannot be read: {error.strerror}", "unreadable") from error
         if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait, reading a device never end
             raise DocumentError("it is not a regular file", "unreadable")
-        recipe = f"{RECIPE}/{self._settings.chunk_size}/{self._settings.chunk_overlap}"
-        return Fingerprint("", found.st_size, found.st_mtime_ns, recipe)
+        return Fingerprint("", found.st_size, found.st_mtime_ns, self._recipe)
 
     def _hashed(self, path: Path) -> Fingerprint:
         known = self._stat(path)
@@ -291,67 +324,20 @@ class Ingester:
         return replace(known, sha256=digest)
 
 
-def find_files(paths: Sequence[Path], library: Path) -> list[_File]:
-    """The files given, and those in the folders given but for hidden ones, each once, in order.
-
-    The library's own folder is passed over. A link to nothing and a folder that cannot be listed are among the files,
-    so that reading them tells what is wrong.
-    """
-    found: dict[str, _File] = {}
-    library = library.resolve()
-    for given in paths:
-        path = given.resolve()
-        if path.is_dir():
-            for file in _walk(path, library):
-                found[_text(file)] = _File(file, _text(file), _text(file.relative_to(path)), in_folder=True)
-        else:
-            found.setdefault(_text(path), _File(path, _text(path), _text(Path(path.name)), in_folder=False))
-    return list(found.values())
-
-
-def _walk(top: Path, library: Path) -> Iterator[Path]:
-    unlisted: list[Path] = []
-    for folder, folders, names in os.walk(top, onerror=lambda error: unlisted.append(Path(error.filename))):
-        folders[:] = sorted(n for n in folders if not n.startswith(".") and Path(folder, n) != library)
-        for name in sorted(names):
-            file = Path(folder, name)
-            if not name.startswith(".") and (file.is_file() or file.is_symlink()):
-                yield file
-    yield from unlisted
-
-
-def _gone(path: str) -> bool:
-    try:
-        Path(path).stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:  # no permission to look, a disk that does not answer: no reason to forget a document
-        return False
-    return False
-
-
-def _text(path: Path) -> str:
-    """A path as text that SQLite and JSON take: bytes that are no UTF-8 are written as escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _same_time(row: DocumentRow, found: Fingerprint) -> bool:
-    kept = row.fingerprint
-    return row.state == "ready" and (kept.size, kept.mtime_ns, kept.recipe) == (
-        found.size,
-        found.mtime_ns,
-        found.recipe,
-    )
-
-
-def _same_content(row: DocumentRow, found: Fingerprint) -> bool:
-    kept = row.fingerprint
-    return row.state == "ready" and (kept.sha256, kept.recipe) == (found.sha256, found.recipe)
+def _unread(pages: Sequence[Document]) -> str | None:
+    """What of a document was not read, in words, where a loader marked pages with metadata["unread"]."""
+    unread = [page for page in pages if page.metadata.get("unread")]
+    if not unread:
+        return None
+    reasons = "; ".join(dict.fromkeys(page.metadata["unread"] for page in unread))
+    return f"{len(unread)} of {len(pages)} pages not read: {reasons}"
 
 
 def _count_pages(pages: Sequence[Document]) -> int:
     return sum(page.metadata["page"] is not None for page in pages)
 
 
-def _report(file: _File, state: FileState, reason: str | None, *, pages: int = 0, chunks: int = 0) -> FileReport:
-    return FileReport(file.source, file.key, state, reason, pages, chunks)
+def _report(
+    file: File, state: FileState, reason: str | None, outcome: Outcome = "ready", *, pages: int = 0, chunks: int = 0
+) -> FileReport:
+    return FileReport(file.source, file.key, state, reason, pages, chunks, outcome)

@@ -84,10 +84,10 @@ class Library:
     # ---- documents
 
     def ingest(
-        self, paths: Sequence[Path], *, dry_run: bool = False, prune: bool = False
+        self, paths: Sequence[Path], *, dry_run: bool = False, prune: bool = False, retry: bool = False
     ) -> Generator[IngestEvent, None, IngestReport]:
         """Bring files and folders into the library; see Ingester.ingest."""
-        return self._ingester.ingest(paths, dry_run=dry_run, prune=prune)
+        return self._ingester.ingest(paths, dry_run=dry_run, prune=prune, retry=retry)
 
     def ingest_samples(self, folder: Path) -> Iterator[IngestEvent]:
         """Bring sample documents into a library that never held any, or go on where that was cut short."""
@@ -105,7 +105,7 @@ class Library:
             copies = [_copy(file, folder) for file in files]
         except OSError as error:
             raise LibraryError(f"the upload could not be kept in {folder}: {error.strerror}") from error
-        return self._ingester.ingest(copies)
+        return self._ingester.ingest(copies, retry=True)
 
     def delete(self, document_id: int) -> None:
         """Forget a document; of an upload the kept copy goes too, any other file stays where it is."""

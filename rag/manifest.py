@@ -26,18 +26,32 @@ import numpy as np
 from langchain_core.documents import Document
 
 from rag.database import Database
-from rag.errors import LibraryError
+from rag.errors import Failure, LibraryError
 from rag.types import DocumentInfo
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 _SCHEMA = Path(__file__).with_name("manifest.sql")
+_UPGRADES = {  # from an older schema to the next: what to run in place
+    "1": (
+        "ALTER TABLE documents ADD COLUMN unread TEXT",
+        "CREATE TABLE failures (document_id INTEGER PRIMARY KEY REFERENCES documents ON DELETE CASCADE, "
+        "outcome TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
+        "recipe TEXT NOT NULL)",
+        "UPDATE meta SET value = '2' WHERE key = 'schema'",
+    ),
+}
 _COUNTS = """
     (SELECT count(*) FROM pages WHERE document_id = d.id AND number IS NOT NULL),
     (SELECT count(*) FROM chunks WHERE document_id = d.id)
 """
+_OUTCOME = """
+    CASE WHEN d.state = 'failed' THEN coalesce(f.outcome, 'corrupt')
+    WHEN d.unread IS NOT NULL THEN 'partial' ELSE 'ready' END
+"""
 _INFO = f"""
-SELECT d.id, d.collection, d.source, d.path, d.state, d.reason, {_COUNTS}, d.size, d.updated
-FROM documents d WHERE d.state IN ('ready', 'failed')
+SELECT d.id, d.collection, d.source, d.path, d.state, coalesce(d.reason, d.unread), {_COUNTS}, d.size, d.updated,
+    {_OUTCOME}
+FROM documents d LEFT JOIN failures f ON f.document_id = d.id WHERE d.state IN ('ready', 'failed')
 """
 
 
@@ -52,8 +66,16 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """What a file was when it could not be read, and what it came to."""
+
+    outcome: Failure
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """A visible document as a writer sees it."""
+    """A visible document as a writer sees it. `failure`: the file, or its newer version, that could not be read."""
 
     id: int
     path: str
@@ -63,6 +85,8 @@ class DocumentRow:
     pages: int
     chunks: int
     fingerprint: Fingerprint
+    unread: str | None
+    failure: Failed | None
 
 
 def vector_key(text: str) -> bytes:
@@ -79,9 +103,18 @@ class Manifest(Database):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._create("meta", _SCHEMA.read_text().format(version=SCHEMA_VERSION, identity=uuid.uuid4().hex))
+        self._upgrade()
         found = self.get_meta("schema")
         if found != SCHEMA_VERSION:
             raise LibraryError(f"{path} was made by another version of Footnote (schema {found}, not {SCHEMA_VERSION})")
+
+    def _upgrade(self) -> None:
+        """Bring a library that an older version made to this schema, step by step."""
+        while self.get_meta("schema") in _UPGRADES:
+            with self._write() as db:  # asked again: another process may have been faster
+                (found,) = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+                for statement in _UPGRADES.get(found, ()):
+                    db.execute(statement)
 
     # ---- meta
 
@@ -110,14 +143,13 @@ class Manifest(Database):
     def rows(self, collection: str, condition: str = "", values: Sequence[Any] = ()) -> list[DocumentRow]:
         """The visible documents of a collection, by source."""
         found = self._read(
-            f"SELECT id, path, source, state, reason, {_COUNTS}, sha256, size, mtime_ns, recipe FROM documents d "
+            f"SELECT d.id, d.path, d.source, d.state, d.reason, {_COUNTS}, d.sha256, d.size, d.mtime_ns, d.recipe, "
+            "d.unread, f.outcome, f.sha256, f.size, f.mtime_ns, f.recipe "
+            "FROM documents d LEFT JOIN failures f ON f.document_id = d.id "
             f"WHERE state IN ('ready', 'failed') AND collection = ? {condition} ORDER BY source, path",
             [collection, *values],
         )
-        return [
-            DocumentRow(document_id, path, source, state, reason, pages, chunks, Fingerprint(*fingerprint))
-            for document_id, path, source, state, reason, pages, chunks, *fingerprint in found
-        ]
+        return [_document_row(*row) for row in found]
 
     def touch(self, document_id: int, source: str, mtime_ns: int) -> None:
         """The file holds the same, whatever its time and name are now: remember those, and that it is well."""
@@ -126,6 +158,7 @@ class Manifest(Database):
                 "UPDATE documents SET source = ?, mtime_ns = ?, reason = NULL WHERE id = ?",
                 [source, mtime_ns, document_id],
             )
+            db.execute("DELETE FROM failures WHERE document_id = ?", [document_id])
 
     def missing_vectors(self, texts: Iterable[str]) -> list[str]:
         """The distinct texts that have no vector yet, in the order given."""
@@ -151,10 +184,15 @@ class Manifest(Database):
         fingerprint: Fingerprint,
         pages: Sequence[Document],
         chunks: Sequence[Document],
+        unread: str | None = None,
     ) -> int:
-        """Add a document, not yet visible, whose chunks all have their vectors. Returns its id."""
+        """Add a document, not yet visible, whose chunks all have their vectors. Returns its id.
+
+        `unread` says what of it could not be read.
+        """
         with self._write() as db:
             document_id = self._insert(db, collection, path, source, "indexing", None, fingerprint)
+            db.execute("UPDATE documents SET unread = ? WHERE id = ?", [unread, document_id])
             db.executemany(
                 "INSERT INTO pages VALUES (?, ?, ?, ?, ?)",
                 [
@@ -190,18 +228,31 @@ class Manifest(Database):
             )
             db.execute("UPDATE documents SET state = 'ready' WHERE id = ?", [document_id])
 
-    def add_failure(self, collection: str, path: str, source: str, fingerprint: Fingerprint, reason: str) -> None:
+    def add_failure(
+        self, collection: str, path: str, source: str, fingerprint: Fingerprint, reason: str, outcome: Failure
+    ) -> None:
         """Remember that a file could not be read. A version of it that was read earlier keeps answering."""
         with self._write() as db:
             kept = db.execute(
-                "UPDATE documents SET reason = ? WHERE collection = ? AND path = ? AND state = 'ready'",
+                "UPDATE documents SET reason = ? WHERE collection = ? AND path = ? AND state = 'ready' RETURNING id",
                 [reason, collection, path],
-            ).rowcount
+            ).fetchone()
             if not kept:
                 db.execute(
                     "DELETE FROM documents WHERE collection = ? AND path = ? AND state = 'failed'", [collection, path]
                 )
-                self._insert(db, collection, path, source, "failed", reason, fingerprint)
+            document_id = kept[0] if kept else self._insert(db, collection, path, source, "failed", reason, fingerprint)
+            db.execute(
+                "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    document_id,
+                    outcome,
+                    fingerprint.sha256,
+                    fingerprint.size,
+                    fingerprint.mtime_ns,
+                    fingerprint.recipe,
+                ],
+            )
 
     def retire(self, document_id: int) -> None:
         """Make a document invisible."""
@@ -370,3 +421,11 @@ class Manifest(Database):
             ],
         ).fetchone()
         return int(row[0])
+
+
+def _document_row(
+    document_id: int, path: str, source: str, state: str, reason: str | None, pages: int, chunks: int, *rest: Any
+) -> DocumentRow:
+    unread, outcome = rest[4:6]
+    failure = Failed(outcome, Fingerprint(*rest[6:])) if outcome else None
+    return DocumentRow(document_id, path, source, state, reason, pages, chunks, Fingerprint(*rest[:4]), unread, failure)

@@ -11,7 +11,16 @@ CREATE TABLE documents (
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     recipe TEXT NOT NULL,            -- how it was read and split; another recipe means reading it again
-    updated TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+    updated TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    unread TEXT                      -- what of it could not be read, if anything
+);
+CREATE TABLE failures (              -- the file as it was when it, or its newer version, could not be read
+    document_id INTEGER PRIMARY KEY REFERENCES documents ON DELETE CASCADE,
+    outcome TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    recipe TEXT NOT NULL             -- with the limits it was read under; others mean trying again
 );
 CREATE UNIQUE INDEX visible_path ON documents (collection, path) WHERE state IN ('ready', 'failed');
 CREATE TABLE pages (

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
 FileState = Literal["added", "changed", "unchanged", "removed", "failed"]
 DocumentState = Literal["ready", "failed"]
+# What reading a file came to: all of it, all but some pages, or what kept it out (errors.Failure).
+Outcome = Literal[
+    "ready", "partial", "empty", "password", "unsupported", "corrupt", "too_large", "timed_out", "unreadable"
+]
 PictureProblem = Literal["gone", "changed", "unreadable", "unmarked"]
 
 # What a page label begins with where it names its place itself ("slide 3"), instead of being printed on a page.
@@ -140,7 +144,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What became of one file in an ingest run. `reason` is set when it failed."""
+    """What became of one file in an ingest run. `reason` says why it failed, or what of it was not read."""
 
     source: str
     path: str
@@ -148,6 +152,7 @@ class FileReport:
     reason: str | None
     pages: int
     chunks: int
+    outcome: Outcome = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,10 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """One document of the library as a list shows it. `size` in bytes, `updated` an ISO 8601 time in UTC."""
+    """One document of the library as a list shows it. `size` in bytes, `updated` an ISO 8601 time in UTC.
+
+    `reason` says why it failed, what of it was not read, or why its newer version was not read.
+    """
 
     id: int
     collection: str
@@ -177,6 +185,7 @@ class DocumentInfo:
     chunks: int
     size: int
     updated: str
+    outcome: Outcome = "ready"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def _document(document: DocumentInfo) -> str:
         f'<li class="doc">{_name(document.source)}{_state(ready, texts.READY if ready else texts.FAILED)}'
         f'<button type="button" class="x" data-confirm aria-expanded="false" aria-label="{texts.DELETE} {name}">'
         f'<span aria-hidden="true">×</span></button>'
-        f"<small>{detail if ready else escape(document.reason or '')}</small>"
+        f"<small>{' · '.join(filter(None, (detail if ready else '', escape(document.reason or ''))))}</small>"
         f'<span class="confirm" hidden><span>{texts.DELETE_ASK}</span>'
         f'<button type="button" class="danger" data-forget="{document.id}">{texts.DELETE}</button>'
         f'<button type="button" data-keep>{texts.KEEP}</button></span></li>'

@@ -81,16 +81,18 @@ def test_json_lines(library: Path, docs: Path, capsys: pytest.CaptureFixture[str
     (docs / "empty.txt").touch()
     assert run(library, docs, "--json") == 1
     *files, last = objects(capsys)
-    assert [set(file) for file in files] == [{"source", "path", "state", "reason", "pages", "chunks"}] * 3
+    assert [set(file) for file in files] == [{"source", "path", "state", "outcome", "reason", "pages", "chunks"}] * 3
     assert files[0] == {
         "source": "apples.md",
         "path": str(docs / "apples.md"),
         "state": "added",
+        "outcome": "ready",
         "reason": None,
         "pages": 0,
         "chunks": 1,
     }
     assert (files[1]["state"], files[1]["reason"], files[1]["chunks"]) == ("failed", "it is empty", 0)
+    assert [file["outcome"] for file in files] == ["ready", "empty", "ready"]
     summary = last["summary"]
     assert summary.pop("seconds") >= 0
     assert summary == {

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from fpdf import FPDF
 from hashed_library import HashedLibrary, contents, table
+from langchain_core.documents import Document
 
 from rag.errors import LibraryError
 from rag.parsing import ParserPool
@@ -219,7 +220,95 @@ def test_the_library_does_not_read_itself(docs: Path) -> None:
     assert "kept.txt" in reasons(library)
 
 
-# ---- what cannot be read
+# ---- what cannot be read, and what of it is remembered
+
+
+def outcomes(library: HashedLibrary, *paths: Path, **options: bool) -> dict[str, tuple[str, str]]:
+    return {file.source: (file.state, file.outcome) for file in library.ingest(*paths, **options).files}
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sources that are read, in order."""
+    read: list[str] = []
+    load = ParserPool.load_documents
+
+    def counted(pool: ParserPool, path: Path, source: str, **options: int) -> Generator[Progress, None, list[Document]]:
+        read.append(source)
+        return (yield from load(pool, path, source, **options))
+
+    monkeypatch.setattr(ParserPool, "load_documents", counted)
+    return read
+
+
+def test_what_failed_is_read_again_only_when_it_or_a_limit_changes_or_when_asked(
+    library: HashedLibrary, tmp_path: Path, loads: list[str]
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("[")
+    failed = {"a.json": ("failed", "corrupt")}
+    assert outcomes(library, path) == outcomes(library, path) == failed
+    assert outcomes(library, path, dry_run=True) == failed
+    assert loads == ["a.json"]
+    os.utime(path)
+    assert outcomes(library, path) == failed
+    assert loads == ["a.json"]
+    assert outcomes(library, path, retry=True) == failed
+    assert outcomes(HashedLibrary(library.settings.library, parse_memory_mb=3000), path) == failed
+    assert loads == ["a.json"] * 3
+    rewrite(path, "[ ")
+    assert outcomes(library, path) == failed
+    rewrite(path, '["pear"]')
+    assert outcomes(library, path) == {"a.json": ("added", "ready")}
+    assert loads == ["a.json"] * 5
+
+
+def test_a_newer_version_that_failed_is_remembered_too(
+    library: HashedLibrary, tmp_path: Path, loads: list[str]
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('["pear"]')
+    library.ingest(path)
+    rewrite(path, "[")
+    for _ in range(2):
+        assert outcomes(library, path) == {"a.json": ("failed", "corrupt")}
+    assert loads == ["a.json"] * 2
+    (info,) = library.manifest.documents()
+    assert (info.state, info.outcome, info.reason is None) == ("ready", "ready", False)
+    rewrite(path, '["pear"]')
+    assert outcomes(library, path) == {"a.json": ("unchanged", "ready")}
+    assert [row.failure for row in library.manifest.rows("default")] == [None]
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again(library: HashedLibrary, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.symlink_to(tmp_path / "b.txt")
+    assert outcomes(library, path.parent)["a.txt"] == ("failed", "unreadable")
+    (tmp_path / "b.txt").write_text("pears")
+    assert outcomes(library, path.parent)["a.txt"] == ("added", "ready")
+
+
+def test_pages_that_were_not_read_are_said(library: HashedLibrary, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(pool: ParserPool, path: Path, source: str, *, max_bytes: int) -> Generator[Progress, None, list[Document]]:
+        yield Progress(source, 0, 2, "pages")
+        return [
+            Document("pears", metadata={"page": 1, "page_label": None}),
+            Document("", metadata={"page": 2, "page_label": None, "unread": "a picture"}),
+        ]
+
+    monkeypatch.setattr(ParserPool, "load_documents", load)
+    path, reason = docs / "pears.txt", "1 of 2 pages not read: a picture"
+    for state in ("added", "unchanged"):
+        (report,) = library.ingest(path).files
+        assert (report.state, report.outcome, report.reason, report.pages) == (state, "partial", reason, 2)
+        os.utime(path)
+    (info,) = library.manifest.documents()
+    assert (info.state, info.outcome, info.reason) == ("ready", "partial", reason)
+    # Under other limits it may be read whole
+    other = HashedLibrary(library.settings.library, parse_timeout=7)
+    monkeypatch.undo()
+    assert outcomes(other, path) == {"pears.txt": ("changed", "ready")}
+    assert outcomes(library, path) == {"pears.txt": ("unchanged", "ready")}
 
 
 def encrypted(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hashed_library import HashedEmbeddings, table
 from langchain_core.documents import Document
 
 from rag.errors import LibraryError
-from rag.manifest import Fingerprint, Manifest, vector_key
+from rag.manifest import Failed, Fingerprint, Manifest, vector_key
 
 PRINT = Fingerprint("abc", 3, 4, "recipe")
 
@@ -96,17 +97,50 @@ def test_equal_text_has_one_vector(manifest: Manifest, hashed_embeddings: Hashed
 def test_a_failure_is_remembered_and_an_earlier_version_goes_on(
     manifest: Manifest, hashed_embeddings: HashedEmbeddings
 ) -> None:
-    manifest.add_failure("default", "/new", "new", PRINT, "it is empty")
-    manifest.add_failure("default", "/new", "new", PRINT, "it is encrypted")
+    manifest.add_failure("default", "/new", "new", PRINT, "it is empty", "empty")
+    manifest.add_failure("default", "/new", "new", PRINT, "it is encrypted", "password")
     publish(manifest, hashed_embeddings, "/old", "apples")
-    manifest.add_failure("default", "/old", "old", PRINT, "it is empty")
-    assert [(info.source, info.state, info.reason) for info in manifest.documents()] == [
-        ("new", "failed", "it is encrypted"),
-        ("old", "ready", "it is empty"),
+    manifest.add_failure("default", "/old", "old", PRINT, "it is empty", "empty")
+    assert [(info.source, info.state, info.reason, info.outcome) for info in manifest.documents()] == [
+        ("new", "failed", "it is encrypted", "password"),
+        ("old", "ready", "it is empty", "ready"),
     ]
+    failures = [row.failure for row in manifest.rows("default")]
+    assert failures == [Failed("password", PRINT), Failed("empty", PRINT)]
     assert len(manifest.keyword_search("default", "apples", 5)) == 1
     publish(manifest, hashed_embeddings, "/new", "pears")
     assert [(info.state, info.reason) for info in manifest.documents() if info.source == "new"] == [("ready", None)]
+
+
+def test_a_library_of_the_first_schema_is_brought_to_this_one(
+    tmp_path: Path, hashed_embeddings: HashedEmbeddings
+) -> None:
+    path = tmp_path / "library" / "manifest.sqlite"
+    made = Manifest(path)
+    publish(made, hashed_embeddings, "/a", "apples")
+    made.add_failure("default", "/b", "b", PRINT, "it is damaged", "corrupt")
+    with closing(sqlite3.connect(path)) as db:  # what the first schema did not have
+        db.executescript(
+            "DROP TABLE failures; ALTER TABLE documents DROP COLUMN unread; "
+            "UPDATE meta SET value = '1' WHERE key = 'schema'"
+        )
+    barrier = threading.Barrier(4)
+
+    def open_it(_: int) -> list[tuple[str, str, str]]:
+        barrier.wait()
+        return [(info.source, info.state, info.outcome) for info in Manifest(path).documents()]
+
+    with ThreadPoolExecutor(4) as threads:
+        for seen in threads.map(open_it, range(4)):
+            assert seen == [("a", "ready", "ready"), ("b", "failed", "corrupt")]
+    manifest = Manifest(path)
+    assert [row.failure for row in manifest.rows("default")] == [None, None]
+    manifest.add_failure("default", "/b", "b", PRINT, "it is empty", "empty")
+    assert [row.failure for row in manifest.rows("default")] == [None, Failed("empty", PRINT)]
+    columns = "SELECT name, type, \"notnull\", pk FROM pragma_table_info('{}') ORDER BY name"
+    fresh = Manifest(tmp_path / "fresh.sqlite")
+    for name in ("documents", "failures"):
+        assert table(manifest, columns.format(name)) == table(fresh, columns.format(name))
 
 
 def test_names_find_by_source_and_by_path_and_say_when_they_are_ambiguous(
@@ -175,7 +209,7 @@ def test_a_full_disk_says_so(manifest: Manifest, hashed_embeddings: HashedEmbedd
 
 def test_another_version_is_refused(manifest: Manifest) -> None:
     manifest.set_meta("schema", "0")
-    with pytest.raises(LibraryError, match=r"made by another version of Footnote \(schema 0, not 1\)"):
+    with pytest.raises(LibraryError, match=r"made by another version of Footnote \(schema 0, not 2\)"):
         Manifest(manifest.path)
 
 

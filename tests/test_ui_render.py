@@ -237,6 +237,8 @@ def test_progress_in_bytes_counts_megabytes_and_the_unknown_has_no_percent() -> 
 def test_the_library_says_what_is_ready_and_what_failed_and_why() -> None:
     ready = DocumentInfo(1, "c", "a.pdf", "a", "ready", None, 1, 1204, 9, "")
     failed = DocumentInfo(2, "c", "b.pdf", "b", "failed", "it needs a password", 0, 0, 9, "")
+    partial = DocumentInfo(3, "c", "c.pdf", "c", "ready", "1 of 2 pages not read: <a picture>", 2, 5, 9, "", "partial")
+    assert "2 pages · 5 passages · 1 of 2 pages not read: &lt;a picture&gt;" in render.render_documents([partial])
     text = Tags(render.render_documents([ready, failed])).text
     assert "Library · 2 documents" in text
     assert "1 page · 1,204 passages" in text

@@ -15,15 +15,18 @@ import sys
 import time
 import unicodedata
 from collections import Counter, defaultdict
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from langchain_core.documents import Document
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from rag.errors import DocumentError  # noqa: E402
-from rag.loaders import load_documents  # noqa: E402
+from rag.parsing import ParserPool  # noqa: E402
 
 MAX_BYTES = 100 * 2**20
 RECALL = 0.85  # of a text row's words at least
@@ -58,18 +61,21 @@ def main() -> int:
     )
     options = parser.parse_args()
     rows = [json.loads(line) for line in (options.folder / "manifest.jsonl").read_text("utf-8").splitlines()]
-    results = [measure(options.folder, row) for row in rows if not options.expect or row["expect"] in options.expect]
+    with closing(ParserPool(timeout=120, memory_mb=2048)) as pool:
+        results = [
+            measure(pool, options.folder, row) for row in rows if not options.expect or row["expect"] in options.expect
+        ]
     show_table(results)
     show_misses(results)
     found, asked = strings(results)
     return 0 if all(result.right for result in results) and found >= 0.97 * asked else 1
 
 
-def measure(folder: Path, row: dict[str, Any]) -> Result:
+def measure(pool: ParserPool, folder: Path, row: dict[str, Any]) -> Result:
     """Read a file and compare."""
     began = time.perf_counter()
     try:
-        pages = load_documents(folder / row["file"], max_bytes=MAX_BYTES)
+        pages = read(pool, folder / row["file"])
     except DocumentError as error:
         text, reason, state = "", str(error), _STATES.get(error.outcome, error.outcome)
     else:
@@ -85,6 +91,17 @@ def measure(folder: Path, row: dict[str, Any]) -> Result:
         )
         recall = (expected & words(text)).total() / max(1, expected.total())
     return Result(row, state, reason, missing, recall, seconds)
+
+
+def read(pool: ParserPool, path: Path) -> list[Document]:
+    """The pages of a file, by a worker."""
+    events = pool.load_documents(path, path.name, max_bytes=MAX_BYTES)
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            pages: list[Document] = end.value
+            return pages
 
 
 def plain(text: str) -> str:

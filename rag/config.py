@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     parse_timeout: float = Field(
         120, gt=0, description="A file whose reading comes no further for this long is given up (seconds)"
     )
+    ocr: Literal["auto", "off"] = Field(
+        "auto", description="auto: text is recognised in pictures, and on pages of a PDF that hold nothing else"
+    )
     parse_memory_mb: int = Field(2048, ge=256, description="Memory that reading a file may take (MiB)")
 
     top_k: int = Field(4, ge=1, le=50, description="Passages shown to the model at most")

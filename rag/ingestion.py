@@ -24,7 +24,7 @@ from rag.splitter import split_documents
 from rag.store import VectorIndex
 from rag.types import FileReport, FileState, IngestReport, Outcome, Progress
 
-RECIPE = "1"  # raise it when loaders or splitter come to read files otherwise: every file is then read again
+RECIPE = "2"  # raise it when loaders or splitter come to read files otherwise: every file is then read again
 _BATCH = 32  # chunks embedded, and kept, at a time: what a kill can cost
 _FOREVER = 1e9  # seconds
 _UNKNOWN = Fingerprint("", 0, 0, "")
@@ -73,7 +73,7 @@ class Ingester:
         self._embedder = embedder
         # What decides the text of a file that is read whole; and what else decides whether it is
         self._recipe = f"{RECIPE}/{settings.chunk_size}/{settings.chunk_overlap}"
-        limits = (settings.max_file_mb, f"{settings.parse_timeout:g}", settings.parse_memory_mb)
+        limits = (settings.max_file_mb, f"{settings.parse_timeout:g}", settings.parse_memory_mb, settings.ocr)
         self._limits = "/".join(map(str, (self._recipe, *limits)))
 
     def ingest(
@@ -214,8 +214,8 @@ class Ingester:
         return _report(file, state, unread, outcome, pages=_count_pages(pages), chunks=len(chunks))
 
     def _load(self, file: File) -> Generator[IngestEvent, None, list[Document]]:
-        max_bytes = self._settings.max_file_mb * 2**20
-        return (yield from self._parsers.load_documents(file.path, file.source, max_bytes=max_bytes))
+        max_bytes, ocr = self._settings.max_file_mb * 2**20, self._settings.ocr != "off"
+        return (yield from self._parsers.load_documents(file.path, file.source, max_bytes=max_bytes, ocr=ocr))
 
     def _split(self, pages: list[Document]) -> list[Document]:
         return split_documents(
@@ -330,7 +330,8 @@ def _unread(pages: Sequence[Document]) -> str | None:
     if not unread:
         return None
     reasons = "; ".join(dict.fromkeys(page.metadata["unread"] for page in unread))
-    return f"{len(unread)} of {len(pages)} pages not read: {reasons}"
+    numbers = ", ".join(str(page.metadata["page"]) for page in unread[:9]) + (" ..." if len(unread) > 9 else "")
+    return f"{len(unread)} of {len(pages)} pages not read ({numbers}): {reasons}"
 
 
 def _count_pages(pages: Sequence[Document]) -> int:

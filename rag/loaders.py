@@ -16,8 +16,8 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from rag.errors import DocumentError
+from rag.loaders_context import Report, run
 from rag.loaders_kind import PASSWORD, find_kind
-from rag.loaders_progress import Report, reporting
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -37,6 +37,7 @@ _TEXT = Loader("rag.loaders_text", "load_text")
 _HTML = Loader("rag.loaders_web", "load_html")
 _DOCX = Loader("rag.loaders_docx", "load_docx")
 _PPTX = Loader("rag.loaders_pptx", "load_pptx")
+_PICTURE = Loader("rag.loaders_picture", "load_picture")
 _XLSX = Loader("rag.loaders_sheets", "load_xlsx")
 # fmt: off
 _CODE = (
@@ -78,14 +79,14 @@ LOADERS: dict[str, Loader] = {
     ".xml": Loader("rag.loaders_data", "load_xml"),
     ".srt": Loader("rag.loaders_data", "load_subtitles"),
     ".vtt": Loader("rag.loaders_data", "load_subtitles"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".heic", ".heif"), _PICTURE),
     **dict.fromkeys((".txt", ".log", ".md", ".markdown", ".rst", ".org"), _TEXT),
     **dict.fromkeys(_CODE, _TEXT),
 }
 SUFFIXES = frozenset(LOADERS)
 
 _CONVERT = "save it as {0}; LibreOffice does (soffice --convert-to {0} FILE)"
-_PICTURES, _RECORDINGS, _VIDEOS, _ARCHIVES = (
-    "pictures are not read yet",
+_RECORDINGS, _VIDEOS, _ARCHIVES = (
     "recordings are not read yet",
     "videos are not read yet",
     "archives are not read yet; unpack it",
@@ -98,7 +99,6 @@ REFUSED: dict[str, str] = {
     ".xlsb": f"binary workbooks are not read; {_CONVERT.format('xlsx')}",
     ".odg": f"drawings are not read; {_CONVERT.format('pdf')}",
     ".encrypted": PASSWORD,
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".heic"), _PICTURES),
     **dict.fromkeys((".mp3", ".wav", ".ogg", ".m4a", ".flac", ".opus"), _RECORDINGS),
     **dict.fromkeys((".mp4", ".mov", ".mkv", ".avi", ".webm"), _VIDEOS),
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), _ARCHIVES),
@@ -109,19 +109,20 @@ REFUSED: dict[str, str] = {
 _DIRT = re.compile(r"(\r\n?|[\x0b\x0c\x85\u2028\u2029])|[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
-def load_documents(path: Path, *, max_bytes: int, progress: Report | None = None) -> list[Document]:
+def load_documents(path: Path, *, max_bytes: int, progress: Report | None = None, ocr: bool = True) -> list[Document]:
     """The pages of a file in reading order; blank pages are kept, so that the n-th Document is the n-th page.
 
     `page_content` is the text of the page; `metadata` is {"page": counting from 1, or None where the format has no
     pages, "page_label": what the document itself calls the page, or None}. `max_bytes` is checked before reading;
-    `progress` hears how far it is.
+    `progress` hears how far it is; `ocr` says whether text is recognised in pictures. A page that could not be
+    read has "unread" as well, the reason.
 
     Raises DocumentError, whose message completes "FILE was not added: ...".
     """
     suffix = path.suffix.lower()
     if suffix not in LOADERS and suffix not in REFUSED:
         raise DocumentError(_unknown(suffix), "unsupported")
-    with reporting(progress):
+    with run(progress, ocr):
         return load_bytes(_read(path, max_bytes), path.name)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import logging
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import pypdf
 import pypdfium2
@@ -15,8 +18,8 @@ from langchain_core.documents import Document
 from pypdf.errors import DependencyError, PyPdfError
 
 from rag.errors import DocumentError
+from rag.loaders_context import PICTURES_OFF, PICTURES_UNREAD, reads_pictures, report_progress
 from rag.loaders_kind import PASSWORD
-from rag.loaders_progress import report_progress
 
 logger = logging.getLogger(__name__)
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it then repairs
@@ -37,6 +40,11 @@ _PYPDF_ERRORS = (
     ValueError,
 )
 
+MAX_PICTURES = 2000  # pages of a document that are looked at: hours
+_PIXELS = 2000  # of a page's longer side when it is looked at
+_STAMP = 100  # characters that a scanner, or a copier, may have put on a page
+_SCAN = 0.6  # share of the page that a picture covers if it is a scan of it
+
 # pdfium writes \x02 in place of a hyphen at a line's end and the line end after it.
 BROKEN = "\x02\ufffe"
 _BROKEN_WORD = re.compile(rf"(\w*)[{BROKEN}](\w*)")
@@ -45,7 +53,7 @@ _WORD = re.compile(r"\w+(?:-\w+)*")
 
 def load_pdf(data: bytes) -> list[Document]:
     """One Document per page. Raises DocumentError if it is locked, damaged, or holds no text."""
-    texts, drawn = _read_with_pdfium(data)
+    texts, pictures = _read_with_pdfium(data)
     reader = _open_with_pypdf(data)
     if texts is None:
         if reader is None:
@@ -55,12 +63,17 @@ def load_pdf(data: bytes) -> list[Document]:
         raise DocumentError("it is a PDF without pages", "empty")
     if reader is not None:
         texts = [text if text.strip() else _second_reading(reader, index) for index, text in enumerate(texts)]
+    unread = _read_pictures(data, texts, pictures)
     if not any(text.strip() for text in texts):
-        raise DocumentError("it holds pictures only, no text" if drawn else "there is no text in it", "empty")
+        why = "; ".join(dict.fromkeys(unread.values()))
+        raise DocumentError(f"there is no text in it: {why}" if why else "there is no text in it", "empty")
     labels = _page_labels(reader, len(texts))
     return [
-        Document(page_content=text, metadata={"page": number, "page_label": label})
-        for number, (text, label) in enumerate(zip(join_broken_words(texts), labels, strict=True), start=1)
+        Document(
+            page_content=text,
+            metadata={"page": index + 1, "page_label": label} | ({"unread": unread[index]} if index in unread else {}),
+        )
+        for index, (text, label) in enumerate(zip(join_broken_words(texts), labels, strict=True))
     ]
 
 
@@ -85,8 +98,18 @@ def join_broken_words(texts: Sequence[str]) -> list[str]:
     return [_BROKEN_WORD.sub(join, text) for text in texts]
 
 
-def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, bool]:
-    """The text of each page (None if pdfium cannot open the file), and whether anything is drawn on any page."""
+def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, list[int]]:
+    """The text of each page (None if pdfium cannot open the file), and the pages that are rather to be looked at."""
+    with _opened(data) as document:
+        if document is None:
+            return None, []
+        pages = [_page_with_pdfium(document, index) for index in range(len(document))]
+    return [text for text, _ in pages], [index for index, (_, picture) in enumerate(pages) if picture]
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument | None]:
+    """The document under PDFIUM_LOCK, None where pdfium cannot open it. Raises DocumentError if it is locked."""
     with PDFIUM_LOCK:
         try:
             document = pypdfium2.PdfDocument(data)
@@ -95,12 +118,12 @@ def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, bool]:
                 raise DocumentError(PASSWORD, "password") from None
             if error.err_code == pdfium.FPDF_ERR_SECURITY:
                 raise DocumentError("it is locked in a way that cannot be read", "unsupported") from None
-            return None, False
+            document = None
         try:
-            pages = [_page_with_pdfium(document, index) for index in range(len(document))]
+            yield document
         finally:
-            document.close()  # here, not when garbage is collected: that may be in a thread without the lock
-    return [text for text, _ in pages], any(drawn for _, drawn in pages)
+            if document is not None:
+                document.close()  # here, not when garbage is collected: that may be in a thread without the lock
 
 
 def read_units(textpage: pypdfium2.PdfTextPage) -> str:
@@ -122,14 +145,61 @@ def _page_with_pdfium(document: pypdfium2.PdfDocument, index: int) -> tuple[str,
         textpage = page.get_textpage()
         units = read_units(textpage)
         textpage.close()
-        return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore"), (
-            pdfium.FPDFPage_CountObjects(page) > 0
-        )
+        text = units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+        return text, _is_picture(page, text)
     except pypdfium2.PdfiumError:
         logger.info("pdfium finds no text page on page %d", index + 1)
         return "", True
     finally:
         page.close()
+
+
+def _is_picture(page: pypdfium2.PdfPage, text: str) -> bool:
+    """Whether the page has something on it but no text to speak of: at most a stamp on a scan, or letters unknown."""
+    said = text.strip()
+    if not said:
+        return bool(pdfium.FPDFPage_CountObjects(page) > 0)
+    if sum(letter == "\ufffd" or "\ue000" <= letter <= "\uf8ff" for letter in said) * 2 > len(said):
+        return True
+    if len(said) >= _STAMP:
+        return False
+    width, height = page.get_size()
+    boxes = (image.get_bounds() for image in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3))
+    return any((right - left) * (top - bottom) > _SCAN * width * height for left, bottom, right, top in boxes)
+
+
+def _read_pictures(data: bytes, texts: list[str], pictures: Sequence[int]) -> dict[int, str]:
+    """Put the text that is recognised on these pages in its place; why which of them could not be read."""
+    if not reads_pictures():
+        return {index: PICTURES_OFF for index in pictures if not texts[index].strip()}
+    unread: dict[int, str] = {}
+    for number, index in enumerate(pictures):
+        if number == MAX_PICTURES:
+            late = f"pictures beyond the first {MAX_PICTURES:,}"
+            return unread | {index: late for index in pictures[number:] if not texts[index].strip()}
+        report_progress(number, len(pictures), "scanned pages")
+        with _opened(data) as document:
+            pixels = _draw(document, index) if document else None
+        ocr = importlib.import_module("rag.loaders_ocr")  # only now: it brings its models with it
+        text = "" if pixels is None else ocr.read_picture(pixels)
+        if len(text) > len(texts[index].strip()):
+            texts[index] = text
+        elif not texts[index].strip() and (pixels is None or not ocr.is_blank(pixels)):
+            unread[index] = PICTURES_UNREAD
+    return unread
+
+
+def _draw(document: pypdfium2.PdfDocument, index: int) -> Any:
+    """A page as pixels of shape (height, width, 3), or None."""
+    try:
+        page = document[index]
+        try:
+            return page.render(scale=_PIXELS / max(page.get_size()), rev_byteorder=False).to_numpy().copy()
+        finally:
+            page.close()
+    except (pypdfium2.PdfiumError, ArithmeticError, ValueError, TypeError):
+        logger.info("pdfium cannot draw page %d", index + 1)
+        return None
 
 
 def _open_with_pypdf(data: bytes) -> pypdf.PdfReader | None:

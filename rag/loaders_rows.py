@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rag.errors import DocumentError
-from rag.loaders_progress import report_progress
+from rag.loaders_context import report_progress
 
 MAX_CELLS = 5_000_000  # of a document, blank ones that its file spells out included
 MAX_COLUMNS = 16_384  # which is what a spreadsheet may have

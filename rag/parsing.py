@@ -53,12 +53,14 @@ class ParserPool:
         self.started = 0
         self.peak_mb = 0.0
 
-    def load_documents(self, path: Path, source: str, *, max_bytes: int) -> Generator[Progress, None, list[Document]]:
+    def load_documents(
+        self, path: Path, source: str, *, max_bytes: int, ocr: bool = True
+    ) -> Generator[Progress, None, list[Document]]:
         """What rag.loaders.load_documents returns for this file, read by a worker. Yields how far it is.
 
         Raises DocumentError for whatever is wrong with the file, LibraryError if no worker can be started.
         """
-        worker = self._begin({"path": os.fsencode(path).hex(), "max_bytes": max_bytes})
+        worker = self._begin({"path": os.fsencode(path).hex(), "max_bytes": max_bytes, "ocr": ocr})
         try:
             return (yield from self._follow(worker, source))
         finally:

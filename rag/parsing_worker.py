@@ -1,7 +1,7 @@
 """The child process that reads files: confined, and gone the moment its parent is; parsing.py starts and watches it.
 
-It takes a request a line, {"path", "max_bytes"}, and answers in lines: "started", then any number of "progress" and
-"page", then "done" or "failed".
+It takes a request a line, {"path", "max_bytes", "ocr"}, and answers in lines: "started", then any number of "progress"
+and "page", then "done" or "failed".
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _answer(request: dict[str, Any], replies: BinaryIO) -> bool:
     send({"started": True})
     try:
         path = Path(os.fsdecode(bytes.fromhex(request["path"])))
-        for page in load_documents(path, max_bytes=request["max_bytes"], progress=_seldom(send)):
+        for page in load_documents(path, max_bytes=request["max_bytes"], progress=_seldom(send), ocr=request["ocr"]):
             send({"page": page.page_content, "metadata": page.metadata})
         send({"done": True})
     except DocumentError as error:

@@ -289,7 +289,9 @@ def test_a_file_that_could_not_be_opened_is_tried_again(library: HashedLibrary, 
 
 
 def test_pages_that_were_not_read_are_said(library: HashedLibrary, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(pool: ParserPool, path: Path, source: str, *, max_bytes: int) -> Generator[Progress, None, list[Document]]:
+    def load(
+        pool: ParserPool, path: Path, source: str, *, max_bytes: int, ocr: bool
+    ) -> Generator[Progress, None, list[Document]]:
         yield Progress(source, 0, 2, "pages")
         return [
             Document("pears", metadata={"page": 1, "page_label": None}),
@@ -297,7 +299,7 @@ def test_pages_that_were_not_read_are_said(library: HashedLibrary, docs: Path, m
         ]
 
     monkeypatch.setattr(ParserPool, "load_documents", load)
-    path, reason = docs / "pears.txt", "1 of 2 pages not read: a picture"
+    path, reason = docs / "pears.txt", "1 of 2 pages not read (2): a picture"
     for state in ("added", "unchanged"):
         (report,) = library.ingest(path).files
         assert (report.state, report.outcome, report.reason, report.pages) == (state, "partial", reason, 2)
@@ -329,7 +331,7 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "empty": ("a.txt", lambda path: path.write_bytes(b""), "it is empty"),
     "blank": ("a.md", lambda path: path.write_bytes(b" \n\n "), "it is empty"),
     "encrypted": ("a.pdf", encrypted, "password|encrypted"),
-    "mislabelled": ("a.txt", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)), "it is a PNG picture"),
+    "mislabelled": ("a.txt", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)), "not a picture at all"),
     "cut": ("a.pdf", lambda path: path.write_bytes(b"%PDF-1.7\n1 0 obj"), "."),
     "too large": ("a.txt", lambda path: path.write_bytes(b"word " * 2**18), "over the limit of 1 MiB"),
     "unknown": ("a.xyz", lambda path: path.write_bytes(b"word"), r"\.xyz files cannot be read"),
@@ -425,7 +427,7 @@ def test_an_earlier_version_goes_on_answering(library: HashedLibrary, docs: Path
 def test_a_file_that_changes_while_it_is_read_is_not_committed(
     library: HashedLibrary, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(pool: ParserPool, path: Path, source: str, *, max_bytes: int) -> Iterator[Progress]:
+    def load(pool: ParserPool, path: Path, source: str, *, max_bytes: int, ocr: bool) -> Iterator[Progress]:
         rewrite(path, "something else")
         yield Progress(source, 0, 1, "pages")
 

@@ -320,7 +320,9 @@ def test_pdf_of_pictures_says_so(write: Write) -> None:
     document = FPDF()
     document.add_page()
     document.rect(10, 10, 50, 50, style="F")
-    assert reason(write("a.pdf", bytes(document.output()))) == "it holds pictures only, no text"
+    assert reason(write("a.pdf", bytes(document.output()))) == (
+        "there is no text in it: pictures in which no text could be read"
+    )
     assert reason(write("b.pdf", pdf(""))) == "there is no text in it"
 
 
@@ -340,9 +342,9 @@ def test_pdf_cut_short_is_refused_or_read_without_a_crash(write: Write) -> None:
 
 def test_pdf_pages_that_pdfium_cannot_read_are_read_again(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write("a.pdf", pdf("Seen by both", "Seen by the second only"))
-    monkeypatch.setattr(loaders_pdf, "_read_with_pdfium", lambda data: (["Seen by both", " "], True))
+    monkeypatch.setattr(loaders_pdf, "_read_with_pdfium", lambda data: (["Seen by both", " "], []))
     assert [page.page_content for page in load(path)] == ["Seen by both", "Seen by the second only"]
-    monkeypatch.setattr(loaders_pdf, "_read_with_pdfium", lambda data: (None, False))
+    monkeypatch.setattr(loaders_pdf, "_read_with_pdfium", lambda data: (None, []))
     assert [page.page_content for page in load(path)] == ["Seen by both", "Seen by the second only"]
 
 
@@ -410,8 +412,6 @@ def zipped(name: str) -> bytes:
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (PNG, "a PNG picture, not a {} file; pictures are not read yet"),
-        (b"\xff\xd8\xff\xe0" + bytes(50), "a JPEG picture, not a {} file; pictures are not read yet"),
         (b"ID3\x04" + bytes(50), "an MP3 recording, not a {} file; recordings are not read yet"),
         (zipped("a.bin"), "a ZIP archive, not a {} file; archives are not read yet; unpack it"),
         (
@@ -430,7 +430,6 @@ def test_other_content_is_refused_by_what_it_is(write: Write, suffix: str, data:
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
-        ("a.png", PNG, "pictures are not read yet"),
         ("a.mp3", b"ID3\x04" + bytes(50), "recordings are not read yet"),
         ("a.mkv", b"\x1a\x45\xdf\xa3" + bytes(50), "videos are not read yet"),
         ("a.zip", zipped("a.bin"), "archives are not read yet; unpack it"),
@@ -474,7 +473,8 @@ def test_binary_garbage_is_refused(write: Write, suffix: str) -> None:
         ("a.pdf", pdf("secret", password="key"), "password"),
         ("a.docx", ole({"EncryptedPackage": bytes(5000), "EncryptionInfo": bytes(200)}), "password"),
         ("a.xyz", b"text", "unsupported"),
-        ("a.pdf", PNG, "unsupported"),
+        ("a.pdf", b"ID3\x04" + bytes(50), "unsupported"),
+        ("a.png", PNG, "corrupt"),
         ("a.txt", b"\x05" + bytes(range(256)), "unsupported"),
         ("a.pdf", b"%PDF-1.7\nnot much of a PDF", "corrupt"),
         ("a.docx", packed("<"), "corrupt"),
@@ -494,7 +494,7 @@ def test_what_cannot_be_read_has_a_state(
 
 
 def test_unsupported_suffixes_are_refused(write: Write) -> None:
-    assert reason(write("a.xyz", "text")).startswith(".xyz files cannot be read; these can: .csv, ")
+    assert reason(write("a.xyz", "text")).startswith(".xyz files cannot be read; these can: .bmp, ")
     assert reason(write("README", "text")).startswith("files without a suffix cannot be read")
 
 

@@ -48,7 +48,7 @@ def test_attachments_are_pages_and_what_cannot_be_read_is_said() -> None:
         "message", "attachment talk.pptx, slide 1", "attachment talk.pptx, slide 2", "attachment a.txt",
     ]  # fmt: skip
     assert "Attachments: talk.pptx, a.txt, photo.png" in pages[0].page_content
-    assert "(the attachment photo.png was not read: pictures are not read yet)" in pages[0].page_content
+    assert "(the attachment photo.png was not read: it is damaged, or not a picture at all)" in pages[0].page_content
     assert pages[3].page_content.strip() == "Größe"
 
 

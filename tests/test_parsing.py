@@ -33,7 +33,7 @@ nasty = types.ModuleType("nasty")
 exec("""
 import json, os, signal, socket, threading, time
 from langchain_core.documents import Document
-from rag.loaders_progress import report_progress
+from rag.loaders_context import report_progress
 
 def load(data):
     found = {}

@@ -40,6 +40,7 @@ _PYPDF_ERRORS = (
     ValueError,
 )
 
+MAX_PAGES = 20_000
 MAX_PICTURES = 2000  # pages of a document that are looked at: hours
 _PIXELS = 2000  # of a page's longer side when it is looked at
 _STAMP = 100  # characters that a scanner, or a copier, may have put on a page
@@ -62,7 +63,9 @@ def load_pdf(data: bytes) -> list[Document]:
     if not texts:
         raise DocumentError("it is a PDF without pages", "empty")
     if reader is not None:
-        texts = [text if text.strip() else _second_reading(reader, index) for index, text in enumerate(texts)]
+        for index in [index for index, text in enumerate(texts) if not text.strip()]:
+            report_progress(index, len(texts), "pages")
+            texts[index] = _second_reading(reader, index)
     unread = _read_pictures(data, texts, pictures)
     if not any(text.strip() for text in texts):
         why = "; ".join(dict.fromkeys(unread.values()))
@@ -103,6 +106,10 @@ def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, list[int]]:
     with _opened(data) as document:
         if document is None:
             return None, []
+        if len(document) > MAX_PAGES:
+            raise DocumentError(
+                f"it is too large: {len(document):,} pages are over the limit of {MAX_PAGES:,}", "too_large"
+            )
         pages = [_page_with_pdfium(document, index) for index in range(len(document))]
     return [text for text, _ in pages], [index for index, (_, picture) in enumerate(pages) if picture]
 
@@ -221,7 +228,6 @@ def _count_pages(reader: pypdf.PdfReader) -> int:
 
 
 def _second_reading(reader: pypdf.PdfReader, index: int) -> str:
-    report_progress(index, len(reader.pages), "pages")
     try:
         return reader.pages[index].extract_text()
     except _PYPDF_ERRORS as error:

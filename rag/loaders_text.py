@@ -39,6 +39,7 @@ _SUPERSETS = {  # what files declared or detected as the left are in practice
 _LATIN = ("cp1252", "iso8859_2", "cp1250", "cp1254", "mac_roman", "cp850")
 _SAMPLE = 2**16
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_MAX_COLUMNS = 16_384  # which is what a spreadsheet may have
 _DELIMITERS = ",;\t|"
 _NUMBER = re.compile(r"[-+]?[$€£]?\s?\d[\d.,\s]*%?")
 _YEAR = re.compile(r"(?:1[89]|20)\d\d")
@@ -59,7 +60,10 @@ def load_csv(data: bytes) -> list[Document]:
     delimiter = _delimiter(text)
     rows = _rows(text, delimiter)
     has_header = len(rows) > 1 and not any(_is_number(cell) for cell in rows[0])
-    names = _column_names(rows[0] if has_header else [], max(map(len, rows), default=0))
+    width = max(map(len, rows), default=0)
+    if width > _MAX_COLUMNS:
+        raise DocumentError(f"it is too large: its table has over {_MAX_COLUMNS:,} columns", "too_large")
+    names = _column_names(rows[0] if has_header else [], width)
     with tempfile.TemporaryDirectory() as folder:  # CSVLoader reads a path; the original's encoding is settled by now
         path = Path(folder, "table.csv")
         path.write_text(text, encoding="utf-8", errors="ignore", newline="")

@@ -108,7 +108,12 @@ class ParserPool:
             except _GrownError:
                 self._out_of_memory()
             except _GoneError:
-                raise DocumentError(f"it is damaged: its parser crashed on it ({worker.end()})") from None
+                how = f"its parser crashed on it ({worker.end()})"
+                # Native code ends the process when it is refused memory: one more doubling of what it had
+                if worker.high_mb > self._memory_mb / 3:
+                    limit = f"{self._memory_mb:,} MiB (RAG_PARSE_MEMORY_MB)"
+                    raise DocumentError(f"it is too large: {how}, near its limit of {limit}", "too_large") from None
+                raise DocumentError(f"it is damaged: {how}") from None
             match message:
                 case {"page": text, "metadata": metadata}:
                     size += len(text)
@@ -151,7 +156,10 @@ class _GrownError(Exception):
 
 
 class _Worker:
-    """One child process and its pipes, for one thread at a time. `fit`: it waits for a request."""
+    """One child process and its pipes, for one thread at a time. `fit`: it waits for a request.
+
+    `peak_mb` is the most resident memory it was seen with, `high_mb` the most that was its own since its last request.
+    """
 
     def __init__(self, memory_mb: int) -> None:
         alive, self._lifeline = os.pipe()  # nothing is ever written to it; the kernel closes it when this process ends
@@ -177,11 +185,12 @@ class _Worker:
         self._buffer = bytearray()
         self._limit_mb = memory_mb
         self.fit = True
-        self.peak_mb = 0.0
+        self.peak_mb = self.high_mb = 0.0
         self.said = ""
 
     def send(self, request: dict[str, Any]) -> None:
         """Hand it a request; OSError if it is gone."""
+        self.high_mb = 0.0
         self._requests.write(json.dumps(request).encode() + b"\n")
 
     def receive(self, timeout: float) -> Any:
@@ -212,6 +221,7 @@ class _Worker:
             peak, own = _PEAK.search(status), _OWN.search(status)
             if peak and own:
                 self.peak_mb = max(self.peak_mb, int(peak[1]) / 1024)
+                self.high_mb = max(self.high_mb, int(own[1]) / 1024)
                 return int(own[1]) / 1024
         return 0.0
 

@@ -340,6 +340,23 @@ def test_pdf_cut_short_is_refused_or_read_without_a_crash(write: Write) -> None:
             assert str(error)
 
 
+def test_pdf_whose_pages_are_a_circle_ends(write: Write) -> None:
+    objects = (b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 1/Kids[2 0 R]>>")
+    body = b"".join(b"%d 0 obj\n%s\nendobj\n" % item for item in enumerate(objects, start=1))
+    assert reason(write("a.pdf", b"%PDF-1.7\n" + body + b"trailer\n<</Root 1 0 R>>\n%%EOF")) == "there is no text in it"
+
+
+def test_pdf_of_too_many_pages_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaders_pdf, "MAX_PAGES", 2)
+    assert load(write("a.pdf", pdf("one", "two")))
+    assert "3 pages are over the limit of 2" in reason(write("a.pdf", pdf("one", "two", "three")))
+
+
+def test_a_table_of_too_many_columns_is_refused_at_once(write: Write) -> None:
+    assert len(text_of(write("a.csv", "a," * 10_000 + "\n" + "1," * 10_000)).split("\n")) == 10_000
+    assert "over 16,384 columns" in reason(write("a.csv", "a," * 10**6))
+
+
 def test_pdf_pages_that_pdfium_cannot_read_are_read_again(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write("a.pdf", pdf("Seen by both", "Seen by the second only"))
     monkeypatch.setattr(loaders_pdf, "_read_with_pdfium", lambda data: (["Seen by both", " "], []))

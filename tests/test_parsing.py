@@ -140,6 +140,12 @@ def test_what_a_parser_does_costs_its_file_only(
     assert pool.peak_mb < 600
 
 
+def test_native_code_that_is_refused_memory_ends_as_too_large(pool: ParserPool, tmp_path: Path) -> None:
+    code = "held = bytearray(3 * 10**8)\nfor at in range(0, len(held), 4096): held[at] = 1\ntime.sleep(0.5)\nos.abort()"
+    outcome, reason = refusal(pool, tmp_path, code)
+    assert (outcome, "crashed on it (SIGABRT), near its limit of 512 MiB" in reason) == ("too_large", True)
+
+
 @pytest.mark.parametrize("code", ["while True: pass", "sum(range(10**12))"])
 def test_a_parser_that_hangs_is_ended(hasty: ParserPool, tmp_path: Path, code: str) -> None:
     before = run(hasty, tmp_path, PID)["pid"]

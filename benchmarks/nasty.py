@@ -87,7 +87,7 @@ def read(pool: ParserPool, path: Path, ocr: bool) -> str:
         for _ in pool.load_documents(path, path.name, max_bytes=MAX_BYTES, ocr=ocr):
             pass
     except DocumentError as error:
-        return "crashed" if "crashed" in str(error) else error.outcome
+        return "crashed" if error.outcome == "corrupt" and "crashed" in str(error) else error.outcome
     return "read"
 
 

@@ -84,6 +84,7 @@ LOADERS: dict[str, Loader] = {
     **dict.fromkeys(_CODE, _TEXT),
 }
 SUFFIXES = frozenset(LOADERS)
+_OLE = (".xls", ".msg")
 
 _CONVERT = "save it as {0}; LibreOffice does (soffice --convert-to {0} FILE)"
 _RECORDINGS, _VIDEOS, _ARCHIVES = (
@@ -136,8 +137,10 @@ def load_bytes(data: bytes, name: str) -> list[Document]:
     loader = LOADERS[true_suffix(data, name)]
     try:
         pages = _resolve(loader)(data)
-    except OSError as error:  # of a temporary file: the data itself has been read
-        raise DocumentError(f"it could not be read: {error.strerror or error}", "unreadable") from error
+    except OSError as error:
+        if error.errno is None:  # a parser's own, of the data
+            raise DocumentError(f"it is damaged: {error}") from error
+        raise DocumentError(f"it could not be read: {error.strerror}", "unreadable") from error  # a temporary file's
     for page in pages:
         page.page_content = clean_text(page.page_content)
     if not any(page.page_content.strip() for page in pages):
@@ -153,6 +156,8 @@ def true_suffix(data: bytes, name: str) -> str:
         if suffix in LOADERS:
             return suffix
         raise DocumentError(REFUSED.get(suffix) or _unknown(suffix), "unsupported")
+    if kind.suffix == ".ole" and suffix in _OLE:  # its directory is lost; the loader says in which way it is damaged
+        return suffix
     if kind.suffix in LOADERS:
         logger.info("%s is %s by another name", name, kind.what)
         return kind.suffix

@@ -7,7 +7,7 @@ import struct
 import warnings
 
 import numpy as np
-import pillow_heif
+import pi_heif
 from langchain_core.documents import Document
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -31,7 +31,7 @@ _ERRORS = (
     struct.error,
 )
 
-pillow_heif.register_heif_opener(thumbnails=False)
+pi_heif.register_heif_opener(thumbnails=False)
 Image.MAX_IMAGE_PIXELS = (
     None  # bounded below, for each page; Pillow's own bound speaks of a "decompression bomb attack"
 )

@@ -496,6 +496,8 @@ def test_binary_garbage_is_refused(write: Write, suffix: str) -> None:
         ("a.pdf", b"%PDF-1.7\nnot much of a PDF", "corrupt"),
         ("a.docx", packed("<"), "corrupt"),
         ("a.docx", packed(bytes(20 * MIB)), "too_large"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "corrupt"),
+        ("a.msg", ole({"__properties_version1.0": bytes(5000)})[:3000], "corrupt"),
         ("a.txt", b"words" * 3 * MIB, "too_large"),
         ("folder.txt", None, "unreadable"),
     ],

@@ -7,6 +7,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from fpdf import FPDF
 from langchain_core.documents import Document
@@ -30,7 +31,10 @@ def picture(*lines: str, size: tuple[int, int] = (1000, 400), background: str = 
 
 def encoded(made: Image.Image, kind: str, **options: object) -> bytes:
     out = io.BytesIO()
-    made.save(out, kind, **options)
+    if kind == "HEIF":
+        pillow_heif.from_pillow(made).save(out)
+    else:
+        made.save(out, kind, **options)
     return out.getvalue()
 
 

@@ -395,6 +395,7 @@ def test_what_may_not_be_read_is_told_and_not_pruned(docs: Path, target: str, tm
     home = tmp_path / "home"
     home.mkdir()
     home.chmod(0o777)
+    HashedLibrary(tmp_path / "warm").ingest(docs)  # starts a worker: nobody may not run this Python, where it is root's
     with as_nobody():
         library = HashedLibrary(home / "library")
         library.ingest(docs)

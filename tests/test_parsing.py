@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -211,6 +212,13 @@ def test_the_network_is_denied(pool: ParserPool, tmp_path: Path) -> None:
             "    except OSError as error: found[name] = type(error).__name__\n",
         )
     assert set(found.values()) == {"PermissionError"}, found
+
+
+@pytest.mark.skipif(os.uname().machine not in ("x86_64", "aarch64"), reason="the filter is written for these")
+def test_native_code_gets_no_socket(pool: ParserPool, tmp_path: Path) -> None:
+    code = "import ctypes; c = ctypes.CDLL(None, use_errno=True)\n"
+    code += "found['sockets'] = [c.socket(family, 1, 0) for family in (1, 2, 10)]; found['errno'] = ctypes.get_errno()"
+    assert run(pool, tmp_path, code) == {"sockets": [-1, -1, -1], "errno": errno.EACCES}
 
 
 def test_a_reader_that_stops_early_stops_the_worker(pool: ParserPool, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ Data runs one way through the house; a module imports only from floors below its
        llm, llm_*; chat                     the language model and its backends; what the local ones share
        database                             an SQLite file: threads, transactions, errors
     3  manifest, store                      SQLite, the truth; Chroma, the vector index made from it
+       conversations                        what was asked and answered, and whose it is
        page_image                           a page of a PDF as a picture, with marks over a passage
        names                                what a sentence speaks of that another text does not
     4  citations                            the checking of an answer: which source holds which sentence

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rag.conversations import Conversations
 from rag.errors import DocumentError, LibraryError
 from rag.types import (
     Answer,
@@ -24,7 +26,7 @@ from rag.types import (
     Token,
     Turn,
 )
-from rag.ui import Actions
+from rag.ui_actions import Actions
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>\'\u202efdp.exe'
 QUESTION = "How often should the kettle be descaled, and does skipping it void the warranty?"
@@ -82,9 +84,21 @@ class Fakes:
         self.closed = threading.Event()
         self.pulled = 0
         self.history: list[Sequence[Turn]] = []
+        self.apart = False
+        self._folder = tempfile.TemporaryDirectory()
+        self.conversations = Conversations(Path(self._folder.name) / "conversations.sqlite", hours=24)
 
     def actions(self) -> Actions:
-        return Actions(self.ask, lambda: list(self.library), self.add, self.delete, self.passage, lambda: self.state)
+        return Actions(
+            ask=self.ask,
+            documents=lambda: list(self.library),
+            add=self.add,
+            delete=self.delete,
+            passage=self.passage,
+            starting=lambda: self.state,
+            conversations=self.conversations,
+            apart=self.apart,
+        )
 
     def ask(self, question: str, history: Sequence[Turn]) -> Iterator[AnswerEvent]:
         self.history.append(history)

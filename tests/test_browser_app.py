@@ -178,9 +178,9 @@ def test_an_upload_answers_until_it_is_deleted(tab: Any, tmp_path: Path) -> None
     expect(tab.locator("#proof mark")).to_contain_text("4,713 kilograms")
 
     documents(tab, note.name).hover()
-    documents(tab, note.name).locator("[data-confirm]").click()
     documents(tab, note.name).locator("[data-forget]").click()
     expect(documents(tab, note.name)).to_have_count(0)
+    expect(tab.locator("#undo .undo")).to_have_count(0, timeout=SOON)  # from now on it cannot be taken back
     expect(tab.locator("#documents h2")).to_have_text(f"Library · {len(SAMPLES)} documents")
     expect(tab.locator("#proof mark")).to_have_count(0)
     tab.click("#new-chat")

@@ -14,12 +14,14 @@ from fpdf import FPDF
 from page_fakes import CITED, HOSTILE, LIBRARY, QUESTION, Fakes, citation
 from playwright.sync_api import expect, sync_playwright
 
+from rag import ui_removal
 from rag.errors import ModelError, RagError
 from rag.page_image import load_page_image
 from rag.types import Progress, Sentence
 from rag.ui import build_ui, launch_options
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=15_000)  # milliseconds; the machine may be busy
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +48,12 @@ class Site:
         self.requests: list[str] = []
         self.contexts: list[Any] = []
 
-    def tab(self, width: int = 1440, height: int = 900) -> Any:
-        context = self.browser.new_context(viewport={"width": width, "height": height})
-        self.contexts.append(context)
-        context.set_default_timeout(8000)
+    def tab(self, width: int = 1440, height: int = 900, context: Any = None) -> Any:
+        """A page in a browser profile of its own, or in one that is given."""
+        if context is None:
+            context = self.browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+            self.contexts.append(context)
+            context.set_default_timeout(15_000)
         tab = context.new_page()
         tab.on("request", lambda request: self.requests.append(request.url))
         tab.goto(self.address)
@@ -231,21 +235,32 @@ def test_uploads_have_a_row_each_and_end_ready_or_with_the_reason(site: Any, tmp
     expect(tab.locator("#thread")).to_contain_text("What would you like to know?")
 
 
-def test_delete_asks_first_and_a_failed_delete_says_why(site: Any) -> None:
+def test_what_is_deleted_can_be_taken_back_for_a_moment(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fakes = Fakes(LIBRARY)
     tab = site(fakes).tab()
     tab.hover("#documents .doc >> nth=1")
-    tab.click("#documents .doc >> nth=1 >> [data-confirm]")
-    tab.click("#documents .doc >> nth=1 >> [data-keep]")
-    expect(tab.locator("#documents .confirm:visible")).to_have_count(0)
-    tab.click("#documents .doc >> nth=1 >> [data-confirm]")
     tab.click("[data-forget='2']")
     expect(tab.locator("#documents .doc")).to_have_count(4)
-    assert [each.id for each in fakes.library] == [1, 3, 4, 5]
-    tab.click("#documents .doc >> nth=1 >> [data-confirm]")
-    tab.click("[data-forget='3']")
-    expect(tab.locator("#documents [role=alert]")).to_contain_text("being written by another program")
+    expect(tab.locator("#undo")).to_contain_text("Deleted: Warranty 2026.html")
+    tab.click("#undo button")
+    expect(tab.locator("#documents .doc")).to_have_count(5)
+    expect(tab.locator("#undo .undo")).to_have_count(0)
+    monkeypatch.setattr(ui_removal, "UNDO_S", 0.5)
+    tab.hover("#documents .doc >> nth=1")
+    tab.click("[data-forget='2']")
+    expect(tab.locator("#undo .undo")).to_have_count(0)
     expect(tab.locator("#documents .doc")).to_have_count(4)
+    assert [each.id for each in fakes.library] == [1, 3, 4, 5]
+
+
+def test_a_failed_delete_says_why_and_the_document_is_there_again(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ui_removal, "UNDO_S", 0.5)
+    tab = site().tab()
+    tab.hover("#documents .doc >> nth=2")
+    tab.click("[data-forget='3']")
+    expect(tab.locator("#documents .doc")).to_have_count(4)
+    expect(tab.locator("#documents [role=alert]")).to_contain_text("being written by another program")
+    expect(tab.locator("#documents .doc")).to_have_count(5)
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,7 @@ def _serve(library: Library, conversations: Conversations, settings: Settings, s
 
     from rag.ui import build_ui, launch_options
     from rag.ui_actions import Actions
+    from rag.ui_files import Files
 
     actions = Actions(
         ask=library.ask,
@@ -191,19 +192,24 @@ def _serve(library: Library, conversations: Conversations, settings: Settings, s
         add=library.upload,
         delete=library.delete,
         passage=library.passage,
+        pages=library.pages,
+        original=library.original,
+        read_again=library.read_again,
         starting=lambda: starting.state,
         conversations=conversations,
         apart=settings.visitors_apart,
     )
+    files = Files()
+    options = launch_options(files)
+    options["app_kwargs"]["middleware"] = [Middleware(SafeHeaders)]
     try:
-        _, url, _ = build_ui(actions, starters=STARTERS, visitor_hours=settings.visitor_hours).launch(
+        _, url, _ = build_ui(actions, files, starters=STARTERS, visitor_hours=settings.visitor_hours).launch(
             server_name=settings.host,
             server_port=settings.port,
             max_file_size=settings.max_file_mb * 2**20,
             prevent_thread_lock=True,
             quiet=True,
-            app_kwargs={"middleware": [Middleware(SafeHeaders)]},
-            **launch_options(),
+            **options,
         )
     except OSError as error:
         raise SettingError(f"the page could not be served on port {settings.port}; choose another --port") from error

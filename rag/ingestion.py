@@ -71,13 +71,13 @@ class Ingester:
         self._embedder = embedder
 
     def ingest(
-        self, paths: Sequence[Path], *, dry_run: bool = False, prune: bool = False
+        self, paths: Sequence[Path], *, dry_run: bool = False, prune: bool = False, again: bool = False
     ) -> Generator[IngestEvent, None, IngestReport]:
         """Bring files and folders into the library. Yields progress and a report per file; returns the whole.
 
         A file that cannot be read is reported and the others go on; LibraryError (a full disk, another embedding
         model) ends the run, and what was committed stays. `prune` forgets documents whose files are gone from the
-        folders given.
+        folders given; `again` reads also what has not changed.
         """
         began, tally = time.monotonic(), _Tally()
         files = find_files(paths, self._settings.library)
@@ -89,7 +89,7 @@ class Ingester:
                 self.sweep()
         for number, file in enumerate(files):
             yield Progress(file.source, number, len(files), "files")
-            report = self._preview(file) if dry_run else (yield from self._ingest_file(file, tally))
+            report = self._preview(file) if dry_run else (yield from self._ingest_file(file, tally, again))
             reports.append(report)
             yield report
         if prune:
@@ -158,7 +158,7 @@ class Ingester:
         except Timeout:
             return True
 
-    def _ingest_file(self, file: _File, tally: _Tally) -> Generator[IngestEvent, None, FileReport]:
+    def _ingest_file(self, file: _File, tally: _Tally, again: bool) -> Generator[IngestEvent, None, FileReport]:
         collection = self._settings.collection
         fingerprint = Fingerprint("", 0, 0, "")
         try:
@@ -166,14 +166,14 @@ class Ingester:
             if row and not file.in_folder:  # a file given by itself keeps the name it got from its folder
                 file = replace(file, source=row.source)
             fingerprint = self._stat(file.path)
-            if row and _same_time(row, fingerprint):
+            if row and not again and _same_time(row, fingerprint):
                 return self._unchanged(file, row, fingerprint)
             if self._others_turn():
                 yield Progress(f"{file.source}: waiting for another writer of this library", 0, 0, "")
             with self.turn():
                 row = self._manifest.find(collection, file.key)
                 fingerprint = self._hashed(file.path)
-                if row and _same_content(row, fingerprint):
+                if row and not again and _same_content(row, fingerprint):
                     return self._unchanged(file, row, fingerprint)
                 return (yield from self._commit(file, row, fingerprint, tally))
         except DocumentError as error:

@@ -6,6 +6,7 @@
   const describe = (id, attributes) => Object.entries(attributes).forEach(([name, value]) => at(id).setAttribute(name, value));
   describe("library", { role: "complementary", "aria-label": "Library" });
   describe("talk", { role: "region", "aria-label": "Conversation" });
+  describe("shelf", { role: "region", "aria-label": "Documents" });
   describe("proof-pane", { role: "complementary", "aria-label": "Proof" });
   describe("answer", { "aria-live": "polite" });
 
@@ -41,6 +42,12 @@
   const open = (panel, toggle, wanted) => {
     panel.toggleAttribute("data-open", wanted);
     toggle.setAttribute("aria-expanded", String(wanted));
+  };
+  const view = (name) => {
+    app.dataset.view = name;
+    open(library, at("library-toggle"), false);
+    if (name) open(pane, at("sheet-toggle"), false);
+    if (name && matchMedia("(min-width: 901px)").matches) at("look-for").focus();
   };
   const unfold = (button) => {
     const more = button.closest(".doc").querySelector(".more");
@@ -81,7 +88,12 @@
     if (hit.matches("[data-more]")) unfold(hit);
     if (hit.matches("[data-copy]")) copy(hit);
     if (hit.matches("[data-edit]")) at("ask-box").querySelector("textarea").focus();
-    if (hit.matches("[data-reopen]") || hit.id === "new-chat") open(library, at("library-toggle"), false);
+    if (hit.matches("[data-view]")) view(hit.dataset.view);
+    if (hit.matches("[data-reopen]") || hit.id === "new-chat") view("");
+    if (hit.matches("[data-open]")) {
+      open(library, at("library-toggle"), false);
+      open(pane, at("sheet-toggle"), true);
+    }
     if (hit.id === "ask-button" || hit.matches("[data-starter], [data-retry]")) {
       pinned = true;
       open(pane, at("sheet-toggle"), false);
@@ -118,11 +130,11 @@
     } catch { /* a browser that keeps nothing begins anew each time */ }
   });
   let saved = "";
-  changed("outbox", ({ name, text, serial }) => {
+  changed("outbox", ({ name, text, href, serial }) => {
     if (serial === saved) return;
     saved = serial;
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
+    link.href = href ?? URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);

@@ -16,6 +16,7 @@ from rag.types import Answer, AnswerEvent
 from rag.ui_actions import Actions
 from rag.ui_documents import DocumentEvents
 from rag.ui_draw import Drawing
+from rag.ui_files import Files
 from rag.ui_parts import PRIVATE, build_parts
 from rag.ui_pump import Pump
 from rag.ui_session import Session
@@ -32,8 +33,8 @@ REMEMBERED = """() => {
 }"""
 
 
-def launch_options() -> dict[str, Any]:
-    """Keyword arguments for `Blocks.launch`: the looks, and nothing that calls another machine."""
+def launch_options(files: Files) -> dict[str, Any]:
+    """Keyword arguments for `Blocks.launch`: the looks, the originals, and nothing that calls another machine."""
     here = Path(__file__).parent
     fonts = [gr.themes.Font(name) for name in FONTS]
     words = f":root {{ --words-add: '{texts.ADD_DOCUMENTS}'; --words-drop: '{texts.DROP_HERE}'; }}"
@@ -47,6 +48,7 @@ def launch_options() -> dict[str, Any]:
         ),
         "head": f"<style>{words}{(here / 'ui.css').read_text('utf-8')}</style>",
         "js": (here / "ui.js").read_text("utf-8"),
+        "app_kwargs": {"routes": [files.route]},
         "footer_links": [],
         "run_history": False,
         "share": False,
@@ -57,9 +59,18 @@ def launch_options() -> dict[str, Any]:
 
 
 def build_ui(
-    actions: Actions, *, starters: Sequence[str] = (), answers_at_once: int = 1, visitor_hours: float = 24
+    actions: Actions,
+    files: Files,
+    *,
+    starters: Sequence[str] = (),
+    answers_at_once: int = 1,
+    visitor_hours: float = 24,
 ) -> gr.Blocks:
-    """The page over these actions. `starters` are questions to offer, `answers_at_once` how many the model takes."""
+    """The page over these actions; `files` hands out originals, and belongs into `launch_options` as well.
+
+    `starters` are questions to offer, `answers_at_once` says how many the model takes, `visitor_hours` how long a
+    visitor's conversation stays.
+    """
     answer_gate, library_gate = threading.Semaphore(answers_at_once), threading.Semaphore(1)
 
     with gr.Blocks(
@@ -70,12 +81,13 @@ def build_ui(
         parts = build_parts()
         draw = Drawing(parts, actions, starters, visitor_hours)
         talk = TalkEvents(parts, actions, draw, starters, answer_gate)
-        library = DocumentEvents(parts, actions, draw, library_gate)
-        column, middle, outbox = parts.column, parts.talk, parts.outbox
+        library = DocumentEvents(parts, actions, draw, files, library_gate)
+        column, middle, shelf, outbox = parts.column, parts.talk, parts.shelf, parts.outbox
 
         # What an event may draw
         turns = [middle.thread, middle.answer, parts.sources, parts.proof]
-        lists = [column.documents, column.conversations, parts.memory, parts.undo, *turns]
+        shelved = [shelf.rows, shelf.bulk]
+        lists = [column.documents, column.conversations, parts.memory, parts.undo, *shelved, *turns]
         status = [middle.status, parts.starting]
         asking = [middle.ask_box, middle.ask_button, middle.stop_button, middle.editing, *lists]
 
@@ -107,7 +119,21 @@ def build_ui(
             trigger_mode="multiple",
             **PRIVATE,
         ).then(library.add, session, [column.uploads, *lists], trigger_mode="multiple", **PRIVATE)
-        column.documents.forget(library.forget, session, [parts.undoing, *lists], **PRIVATE)
+        column.documents.browse(library.browse, session, lists, **PRIVATE)
+        shelf.head.look(library.look, session, shelved, trigger_mode="always_last", queue=False, **PRIVATE)
+        shelf.rows.sort(library.sort, session, shelved, queue=False, **PRIVATE)
+        shelf.rows.turn(library.turn, session, shelved, queue=False, **PRIVATE)
+        shelf.rows.pick(library.pick, session, shelf.bulk, trigger_mode="always_last", queue=False, **PRIVATE)
+        shelf.bulk.pickall(library.pick_all, session, shelved, **PRIVATE)
+        shelf.bulk.unpick(library.unpick, session, shelved, **PRIVATE)
+        shelf.rows.original(library.original, session, [outbox, *lists], **PRIVATE)
+        parts.proof.leaf(library.leaf, session, parts.proof, **PRIVATE)
+        for listed in (column.documents, shelf.rows):
+            listed.read(library.read, session, lists, **PRIVATE)
+        for listed in (shelf.rows, shelf.bulk):
+            listed.again(library.read_again, session, lists, trigger_mode="multiple", **PRIVATE)
+        for listed in (column.documents, shelf.rows, shelf.bulk):
+            listed.forget(library.forget, session, [parts.undoing, *lists], **PRIVATE)
         parts.undo.undo(library.undo, session, [parts.undoing, *lists], **PRIVATE)
 
         gr.events.api(_plain_ask(actions, answer_gate), api_name="ask", concurrency_limit=None)

@@ -58,8 +58,10 @@ class Actions:
 
     `ask` yields Sources, Tokens, an Answer, and closing it stops the model within a token. `add` copies the uploaded
     files into the library and yields progress and a FileReport for each. `passage` shows a citation, and in it what
-    supports this answer best. `starting` says what loads right now, a str for a failure, None when ready. With `apart`
-    each browser has conversations of its own, else they are the library's.
+    supports this answer best. `pages` is a document's text: where each page stands, in words, and what is on it.
+    `original` is the file it was read from, and `read_again` reads that anew. `starting` says what loads right now, a
+    str for a failure, None when ready. With `apart` each browser has conversations of its own, else they are the
+    library's.
     """
 
     ask: Callable[[str, Sequence[Turn]], Iterator[AnswerEvent]]
@@ -67,6 +69,9 @@ class Actions:
     add: Callable[[Sequence[Path]], Iterator[Progress | FileReport]]
     delete: Callable[[int], None]
     passage: Callable[[Citation, Answer | None], Passage]
+    pages: Callable[[int], list[tuple[str, str]]]
+    original: Callable[[int], Path]
+    read_again: Callable[[int], Iterator[Progress | FileReport]]
     starting: Callable[[], Progress | str | None]
     conversations: ConversationStore
     apart: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag import ui_render as render
+from rag import ui_render_documents as render_documents
 from rag import ui_render_talk as render_talk
 from rag import ui_texts as texts
 from rag.types import DocumentInfo
@@ -36,8 +37,21 @@ class Drawing:
     def library(self, tab: Session, note: str = "") -> Patch:
         """The library's list as it stands, and what of the conversation hangs on it."""
         tab.documents, problem = guard(lambda: self._documents(tab), tab.documents)
-        shown = render.render_documents(tab.documents, note or problem or tab.failed_removal())
-        return {self.parts.column.documents: shown, self.parts.undo: self._undo(tab), **self.talk(tab)}
+        told = note or problem or tab.failed_removal()
+        shown = render.render_documents(tab.documents, told)
+        drawn = {self.parts.column.documents: shown, **self.undo(tab), **self.talk(tab)}
+        return {**drawn, **(self.shelf(tab, told) if tab.listing.shown else {})}
+
+    def shelf(self, tab: Session, note: str = "") -> Patch:
+        """The Documents view, over the documents that the tab knows of."""
+        tab.listing.selected &= {each.id for each in tab.documents}
+        rows = render_documents.render_shelf(tab.listing, tab.documents, tab.busy, note)
+        return {self.parts.shelf.rows: rows, **self.bulk(tab)}
+
+    def bulk(self, tab: Session) -> Patch:
+        """What can be done with the selected documents."""
+        found = len(tab.listing.found(tab.documents)) if tab.listing.selected else 0
+        return {self.parts.shelf.bulk: render_documents.render_bulk(tab.listing, found)}
 
     def conversations(self, tab: Session, note: str = "") -> Patch:
         """The conversations that can be reopened, and what the browser remembers of this one."""
@@ -52,7 +66,7 @@ class Drawing:
         return {
             self.parts.column.conversations: shown,
             self.parts.memory: render_talk.render_memory(owner or "", tab.conversation),
-            self.parts.undo: self._undo(tab),
+            **self.undo(tab),
         }
 
     def editing(self, tab: Session) -> Patch:
@@ -60,7 +74,10 @@ class Drawing:
         return {self.parts.talk.editing: render_talk.render_editing(tab.editing)}
 
     def proof(self, tab: Session) -> Patch:
-        """The passage of the opened number."""
+        """The document that is read, or the passage of the opened number."""
+        if tab.reader is not None:
+            reader = tab.reader
+            return {self.parts.proof: render_documents.render_text(reader.source, reader.leaves, reader.at)}
         citation = tab.citation(tab.shown, tab.opened)
         if citation is None:
             return {self.parts.proof: render.render_proof(None)}
@@ -72,5 +89,7 @@ class Drawing:
         hidden = frozenset[int]().union(*(each.documents for each in tab.removals if each.hides))
         return [each for each in self.actions.documents() if each.id not in hidden]
 
-    def _undo(self, tab: Session) -> str:
-        return render_talk.render_undo(tab.removals[-1].label if tab.removals and tab.removals[-1].open else "")
+    def undo(self, tab: Session) -> Patch:
+        """What was deleted last, while it can be taken back."""
+        label = tab.removals[-1].label if tab.removals and tab.removals[-1].open else ""
+        return {self.parts.undo: render_talk.render_undo(label)}

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from rag import ui_render as render
+from rag import ui_render_documents as render_documents
 from rag import ui_texts as texts
 
 POLL_S = 1.0
@@ -48,11 +49,21 @@ class Talk:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelf:
+    """The parts in the middle, while it is the Documents view."""
+
+    head: Any
+    bulk: Any
+    rows: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """All parts. Of the last four nothing is seen: what the browser keeps, what it saves, and two timers."""
 
     column: Column
     talk: Talk
+    shelf: Shelf
     proof: Any
     sources: Any
     undo: Any
@@ -66,15 +77,15 @@ def build_parts() -> Parts:
     """Lay out the page; call inside `gr.Blocks`."""
     with gr.Row(elem_id="app"):
         column = _build_column()
-        talk = _build_talk()
+        talk, shelf = _build_talk(), _build_shelf()
         with gr.Column(elem_id="proof-pane"):
             part("sheet", SHEET)
-            proof = part("proof", render.render_proof(None))
+            proof = part("proof", render.render_proof(None), leaf="[data-leaf]")
             sources = part("sources", cite="[data-n]")
         undo = part("undo", undo="[data-undo]")
         memory, outbox = part("memory"), part("outbox")
     starting, undoing = gr.Timer(POLL_S, active=False), gr.Timer(POLL_S, active=False)
-    return Parts(column, talk, proof, sources, undo, memory, outbox, starting, undoing)
+    return Parts(column, talk, shelf, proof, sources, undo, memory, outbox, starting, undoing)
 
 
 def _build_column() -> Column:
@@ -91,7 +102,13 @@ def _build_column() -> Column:
                 elem_id="upload",
             ),
             uploads=part("uploads"),
-            documents=part("documents", render.render_documents([]), forget="[data-forget]"),
+            documents=part(
+                "documents",
+                render.render_documents([]),
+                browse="[data-view]",
+                read="[data-open]",
+                forget="[data-forget]",
+            ),
             conversations=part(
                 "conversations",
                 reopen="[data-reopen]",
@@ -130,13 +147,50 @@ def _build_talk() -> Talk:
             )
 
 
-def part(elem_id: str, value: str = "", **events: str) -> Any:
+def _build_shelf() -> Shelf:
+    # What is looked for is sent while it is typed, a moment after the last letter
+    look = """
+    const fields = ['#look-for', '#look-state', '#look-sort'].map(id => element.querySelector(id));
+    let waiting;
+    const look = () => trigger('look', {query: fields[0].value, state: fields[1].value, sort: fields[2].value});
+    fields[0].addEventListener('input', () => { clearTimeout(waiting); waiting = setTimeout(look, 50); });
+    fields.slice(1).forEach(field => field.addEventListener('change', look));
+    """
+    # All boxes of the page are told each time, so that no tick is lost when many are made quickly
+    pick = """
+    element.addEventListener('change', e => {
+        if (!e.target.matches('[data-pick]')) return;
+        const boxes = [...element.querySelectorAll('[data-pick]')];
+        const told = on => boxes.filter(box => box.checked === on).map(box => box.dataset.pick).join(' ');
+        trigger('pick', {on: told(true), off: told(false)});
+    });
+    """
+    acts = {"again": "[data-again]", "forget": "[data-forget]"}
+    with gr.Column(elem_id="shelf"):
+        return Shelf(
+            head=gr.HTML(
+                render_documents.render_shelf_head(), elem_id="shelf-head", apply_default_css=False, js_on_load=look
+            ),
+            bulk=part("shelf-bulk", pickall="[data-pickall]", unpick="[data-unpick]", **acts),
+            rows=part(
+                "shelf-rows",
+                script=pick,
+                sort="[data-sort]",
+                turn="[data-page]",
+                read="[data-open]",
+                original="[data-original]",
+                **acts,
+            ),
+        )
+
+
+def part(elem_id: str, value: str = "", script: str = "", **events: str) -> Any:
     """An HTML part of the page.
 
     `events`: a click on what matches the selector triggers it, with its data-* values and, in a form, what the form's
-    first field holds as `value`.
+    first field holds as `value`. `script` runs once, when the part is there.
     """
-    script = "".join(
+    script += "".join(
         f"element.addEventListener('click', e => {{ const hit = e.target.closest('{selector}'); if (hit) "
         f"trigger('{event}', {{...hit.dataset, value: hit.form?.elements[0]?.value ?? ''}}); }});"
         for event, selector in events.items()

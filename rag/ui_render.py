@@ -14,6 +14,7 @@ from rag.ui_uploads import UploadRow
 # Explicit direction overrides can make a file name or a sentence read as another one, and controls have no picture.
 UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _MB = 1_000_000
+LISTED = 30  # documents in the narrow list; the Documents view has them all
 
 
 def escape(text: str) -> str:
@@ -31,20 +32,27 @@ def render_status(state: Progress | str | None) -> str:
 
 
 def render_documents(documents: Sequence[DocumentInfo], note: str = "") -> str:
-    """The library's list; `note` is a message above it (a failed delete)."""
+    """The library's list, its beginning if it is long; `note` is a message above it (a failed delete)."""
     head = f"<h2>{texts.LIBRARY} · {texts.count(len(documents), 'document')}</h2>"
+    if documents:
+        head += f'<button type="button" data-view="documents" aria-label="{texts.OPEN_ALL}">{texts.OPEN}</button>'
+    head = f'<div class="head">{head}</div>'
     head += f'<p class="note bad" role="alert">{escape(note)}</p>' if note else ""
     if not documents:
         return f'{head}<p class="note">{texts.NO_DOCUMENTS}</p>'
-    return f'{head}<ul class="docs">{"".join(map(_document, documents))}</ul>'
+    rest = len(documents) - LISTED
+    more = f'<p class="note">{texts.MORE_DOCUMENTS.format(count=f"{rest:,}")}</p>' if rest > 0 else ""
+    return f'{head}<ul class="docs">{"".join(map(_document, documents[:LISTED]))}</ul>{more}'
 
 
 def _document(document: DocumentInfo) -> str:
     name, ready = escape(document.source), document.state == "ready"
     counts = [texts.count(document.pages, "page")] if document.pages else []
     detail = " · ".join([*counts, texts.count(document.chunks, "passage")])
+    opened = f'<button type="button" class="name" data-open="{document.id}" title="{name}"><bdi>{name}</bdi></button>'
     return (
-        f'<li class="doc">{name_of(document.source)}{_state(ready, texts.READY if ready else texts.FAILED)}'
+        f'<li class="doc">{opened if ready else name_of(document.source)}'
+        f"{_state(ready, texts.READY if ready else texts.FAILED)}"
         f'<button type="button" class="x" data-forget="{document.id}" aria-label="{texts.DELETE} {name}">'
         f'<span aria-hidden="true">×</span></button>'
         f"<small>{detail if ready else escape(document.reason or '')}</small></li>"

@@ -229,3 +229,8 @@ def render_memory(visitor: str, conversation: int | None) -> str:
 def render_outbox(name: str, text: str, serial: int) -> str:
     """A file for the browser to save; ui.js does so when the serial number is a new one. Not shown."""
     return f'<i data-name="{escape(name)}" data-text="{escape(text)}" data-serial="{serial}"></i>'
+
+
+def render_offer(name: str, address: str, serial: int) -> str:
+    """The same for a file that the browser fetches."""
+    return f'<i data-name="{escape(name)}" data-href="{escape(address)}" data-serial="{serial}"></i>'

@@ -23,6 +23,7 @@ from rag.types import (
     Token,
     Turn,
 )
+from rag.ui_listing import Listing, Reader
 from rag.ui_pump import BEAT_S, Pump
 from rag.ui_removal import Removal
 from rag.ui_uploads import UploadRow
@@ -99,7 +100,9 @@ class Session:
 
     `owner` is whose conversations are listed; None: not known yet, so nothing is listed or kept. `conversation` is the
     id under which this one is kept. While `editing`, the next question takes the place of the last one. `removals` are
-    what was deleted a moment ago, `sent` counts the files given to the browser to save.
+    what was deleted a moment ago, `sent` counts the files given to the browser to save. `busy` says what is being done
+    with a document, by its id; `reader` is the document that is read in place of a proof; `sorted_by` is what the
+    field for sorting said last.
     """
 
     owner: str | None = None
@@ -114,6 +117,10 @@ class Session:
     pump: Pump[AnswerEvent] | None = None
     removals: list[Removal] = field(default_factory=list)
     sent: int = 0
+    listing: Listing = field(default_factory=Listing)
+    sorted_by: str = "name"
+    busy: dict[int, str] = field(default_factory=dict)
+    reader: Reader | None = None
 
     def history(self) -> list[Turn]:
         """The earlier turns that have an answer, for a follow-up question."""
@@ -139,7 +146,7 @@ class Session:
         if self.pump is not None:
             self.pump.stop()
         self.turns, self.shown, self.opened = [], None, None
-        self.conversation, self.editing = None, False
+        self.conversation, self.editing, self.reader = None, False, None
 
     def reopen(self, conversation: int, turns: Sequence[tuple[int, KeptTurn]]) -> None:
         """Show a conversation that was kept, at its last answer."""

@@ -66,6 +66,7 @@ class TalkEvents:
         conversation = tab.conversation
         buttons = {parts.talk.ask_button: gr.update(visible=False), parts.talk.stop_button: gr.update(visible=True)}
         yield {parts.talk.ask_box: "", **buttons, **self._draw.editing(tab)}
+        tab.reader = None
         drawn: Patch = {parts.proof: render.render_proof(None)}
         yield drawn
         turn: TurnView | None = None
@@ -121,7 +122,7 @@ class TalkEvents:
         turn, source = number(event, "turn"), number(event, "n")
         if tab.citation(turn, source) is None:
             return {self._parts.proof: render.render_problem(texts.PROOF_LOST)}
-        tab.shown, tab.opened = turn, source
+        tab.shown, tab.opened, tab.reader = turn, source, None
         return {**self._draw.proof(tab), **self._draw.talk(tab)}
 
     # ---- conversations

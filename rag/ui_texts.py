@@ -63,6 +63,51 @@ NO_PICTURE = {
     "unmarked": "Where the passage stands on this page is not known, so nothing is marked. Its text is below the page.",
 }
 
+DOCUMENTS = "Documents"
+OPEN = "Open"
+OPEN_ALL = "Open the list of all documents"
+MORE_DOCUMENTS = "and {count} more"
+BACK = "Back to the conversation"
+LOOK = "Search by name"
+LOOK_STATE = "State"
+LOOK_SORT = "Sort by"
+STATES = {"": "All states", "ready": "Ready", "failed": "Not added"}
+COLUMNS = {
+    "name": "Name",
+    "state": "State",
+    "pages": "Pages",
+    "chunks": "Passages",
+    "size": "Size",
+    "updated": "Added",
+}
+ACTS = "Actions"
+FOUND = "{found} of {all}"
+NOTHING_FOUND = "No document is called that. Try fewer letters, or another state."
+PICK = "Select"
+PICK_ALL = "Select all {count}"
+UNPICK = "Clear selection"
+SELECTED = "{count} selected"
+DOWNLOAD = "Download"
+DOWNLOAD_OVER = "This download is over. Choose Download again in the page."
+AGAIN = "Read again"
+SPAN = "{first}–{last} of {all}"
+BEFORE = "Earlier documents"
+AFTER = "Further documents"
+LEAF = "{at} of {all}"
+LEAF_BEFORE = "Back"
+LEAF_AFTER = "Forward"
+EARLIER_KEPT = "What was read of it earlier still answers."
+WAY_OUT = "Put that right and choose Read again, or delete it."
+WAYS_OUT = (
+    ("password", "Save a copy without one and add that."),
+    ("pictures only", "Have its text recognised (OCR) and add the result."),
+    ("no text", "If it holds pictures of text, have them recognised (OCR) and add the result."),
+    ("not there", "Put it back where it was and choose Read again, or delete it."),
+    ("cannot be read", "Put it back where it was and choose Read again, or delete it."),
+    ("too large", "Split it and add the parts, or raise RAG_MAX_FILE_MB."),
+    ("damaged", "Save it anew in the program it comes from and add that."),
+)
+
 SEARCHING = "Searching your documents"
 READING = "Reading {count}"
 WAITING_MODEL = "Your question waits for the model"

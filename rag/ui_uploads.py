@@ -10,7 +10,7 @@ from typing import Literal
 
 from rag import ui_texts as texts
 from rag.errors import RagError
-from rag.types import FileReport, Progress
+from rag.types import DocumentInfo, FileReport, Progress
 
 log = logging.getLogger(__name__)
 
@@ -60,3 +60,21 @@ def _finish(row: UploadRow, report: FileReport) -> None:
         row.state, row.reason = "failed", report.reason or texts.ADD_FAILED
     else:
         row.state = "known" if report.state == "unchanged" else "ready"
+
+
+def stream_again(
+    documents: Sequence[DocumentInfo], read: Callable[[int], Iterator[Progress | FileReport]]
+) -> Generator[tuple[int, str], None, None]:
+    """Read documents anew, one at a time; yields a document's id and what is being done with it, "" when it is done.
+
+    Why one could not be read stands in the library; what else went wrong ends the work.
+    """
+    for document in documents:
+        yield document.id, texts.UPLOAD_READING
+        try:
+            for event in read(document.id):
+                if isinstance(event, Progress) and event.total > 0 and event.unit != "files":
+                    yield document.id, f"{event.done:,} of {event.total:,} {event.unit}"
+        except RagError as error:
+            log.warning("%s was not read again: %s", document.source, error)
+        yield document.id, ""

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rag.conversations import Conversations
@@ -85,6 +86,7 @@ class Fakes:
         self.pulled = 0
         self.history: list[Sequence[Turn]] = []
         self.apart = False
+        self.reread: list[int] = []
         self._folder = tempfile.TemporaryDirectory()
         self.conversations = Conversations(Path(self._folder.name) / "conversations.sqlite", hours=24)
 
@@ -95,6 +97,9 @@ class Fakes:
             add=self.add,
             delete=self.delete,
             passage=self.passage,
+            pages=self.pages,
+            original=self.original,
+            read_again=self.read_again,
             starting=lambda: self.state,
             conversations=self.conversations,
             apart=self.apart,
@@ -144,6 +149,36 @@ class Fakes:
         if number == 3:
             raise LibraryError("the library is being written by another program; try again in a moment")
         self.library = [each for each in self.library if each.id != number]
+
+    def left(self, ids: Sequence[int], seconds: float = 10) -> bool:
+        """Whether these documents, and no others, are left in the library, or will be in a moment."""
+        until = time.monotonic() + seconds
+        while [each.id for each in self.library] != list(ids) and time.monotonic() < until:
+            time.sleep(0.05)
+        return [each.id for each in self.library] == list(ids)
+
+    def pages(self, number: int) -> list[tuple[str, str]]:
+        if number == 5:
+            return [("", HOSTILE)]
+        return [("page i", BEFORE + CITED + AFTER), ("page 2", "The second page.\n" * 2000)]
+
+    def original(self, number: int) -> Path:
+        if number == 3:
+            raise LibraryError("the file of 'service/calls 2025.csv' is no longer where it was")
+        path = Path(self._folder.name) / "Kettle K3 manual.html"
+        path.write_text("<script>document.title = 'pwned'</script>")
+        return path
+
+    def read_again(self, number: int) -> Iterator[Progress | FileReport]:
+        self.reread.append(number)
+        for done in range(0, 61, 20):
+            yield Progress("embedding", done, 61, "chunks")
+            time.sleep(5 * self.pace)
+        self.library = [
+            replace(each, state="ready", reason=None, pages=3, chunks=61) if each.id == number else each
+            for each in self.library
+        ]
+        yield FileReport("a", "a", "changed", None, 3, 61)
 
     def passage(self, cited: Citation, answer: Answer | None) -> Passage:
         return Passage(

@@ -19,6 +19,7 @@ from rag.errors import ModelError, RagError
 from rag.page_image import load_page_image
 from rag.types import Progress, Sentence
 from rag.ui import build_ui, launch_options
+from rag.ui_files import Files
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=15_000)  # milliseconds; the machine may be busy
@@ -37,12 +38,13 @@ class Site:
 
     def __init__(self, browser: Any, fakes: Fakes, starters: Sequence[str] = ()) -> None:
         self.browser, self.fakes = browser, fakes
-        self.blocks = build_ui(fakes.actions(), starters=starters)
+        files = Files()
+        self.blocks = build_ui(fakes.actions(), files, starters=starters)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.blocks.launch(
-            server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_options()
+            server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_options(files)
         )
         self.address = f"http://127.0.0.1:{port}"
         self.requests: list[str] = []
@@ -57,7 +59,7 @@ class Site:
         tab = context.new_page()
         tab.on("request", lambda request: self.requests.append(request.url))
         tab.goto(self.address)
-        expect(tab.locator("#documents h2")).to_have_text(f"Library · {len(self.fakes.library)} documents")
+        expect(tab.locator("#documents h2")).to_have_text(f"Library · {len(self.fakes.library):,} documents")
         return tab
 
     def close(self) -> None:
@@ -236,6 +238,7 @@ def test_uploads_have_a_row_each_and_end_ready_or_with_the_reason(site: Any, tmp
 
 
 def test_what_is_deleted_can_be_taken_back_for_a_moment(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ui_removal, "UNDO_S", 60)
     fakes = Fakes(LIBRARY)
     tab = site(fakes).tab()
     tab.hover("#documents .doc >> nth=1")
@@ -250,7 +253,7 @@ def test_what_is_deleted_can_be_taken_back_for_a_moment(site: Any, monkeypatch: 
     tab.click("[data-forget='2']")
     expect(tab.locator("#undo .undo")).to_have_count(0)
     expect(tab.locator("#documents .doc")).to_have_count(4)
-    assert [each.id for each in fakes.library] == [1, 3, 4, 5]
+    assert fakes.left([1, 3, 4, 5])
 
 
 def test_a_failed_delete_says_why_and_the_document_is_there_again(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

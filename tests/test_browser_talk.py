@@ -171,6 +171,7 @@ def test_a_conversation_is_renamed_by_keyboard(running: Any) -> None:
 def test_a_conversation_is_deleted_and_can_be_taken_back(
     running: Any, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ui_removal, "UNDO_S", 60)
     tab = running.tab()
     answered(tab)
     more(tab, QUESTION).locator("[data-drop]").click()

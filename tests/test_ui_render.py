@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag import ui_render as render
+from rag import ui_render_documents as shelf
 from rag import ui_render_talk as talk
 from rag.types import (
     Answer,
@@ -27,6 +28,7 @@ from rag.types import (
     Timings,
     place,
 )
+from rag.ui_listing import Listing
 from rag.ui_session import TurnView
 from rag.ui_uploads import UploadRow
 
@@ -109,6 +111,11 @@ def everything(text: str) -> list[str]:
         talk.render_undo(text or "name"),
         talk.render_memory(text, 1),
         talk.render_outbox(text, text, 1),
+        talk.render_offer(text, text, 1),
+        shelf.render_shelf(Listing(selected={1}), [info, failed], {1: text}, text),
+        shelf.render_shelf(Listing(query="\ue000"), [info], {}, text),
+        shelf.render_bulk(Listing(selected={1}), 2),
+        shelf.render_text(text, [(text, text), (text, text)], 1),
     ]
 
 
@@ -129,7 +136,7 @@ OURS = {
     "small",
     "span",
 }
-OURS |= {"form", "input", "strong", "summary", "ul"}
+OURS |= {"form", "input", "strong", "summary", "table", "tbody", "td", "th", "thead", "time", "tr", "ul"}
 
 
 @settings(deadline=None)
@@ -294,3 +301,48 @@ def test_the_library_says_what_is_ready_and_what_failed_and_why() -> None:
     assert "1 page · 1,204 passages" in text
     assert "it needs a password" in text
     assert "Nothing here yet" in render.render_documents([])
+
+
+def test_a_long_library_is_cut_in_the_narrow_list() -> None:
+    many = [DocumentInfo(number, "c", f"{number}.pdf", "a", "ready", None, 1, 2, 9, "") for number in range(2000)]
+    page = render.render_documents(many)
+    assert page.count("<li") == 30
+    assert "Library · 2,000 documents" in Tags(page).text
+    assert "and 1,970 more" in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "way"),
+    [
+        ("it needs a password", "It needs a password. Save a copy without one and add that."),
+        ("it needs a password; save a copy without one", "It needs a password; save a copy without one."),
+        ("it holds pictures only, no text", "Have its text recognised (OCR) and add the result."),
+        ("it is odd", "It is odd. Put that right and choose Read again, or delete it."),
+    ],
+)
+def test_a_document_that_failed_says_why_and_what_to_do(reason: str, way: str) -> None:
+    failed = DocumentInfo(2, "c", "b.pdf", "b", "failed", reason, 0, 0, 9, "2026-01-05T10:00:00Z")
+    text = Tags(shelf.render_shelf(Listing(), [failed], {})).text
+    assert way in text
+    assert "still answers" not in text
+    assert "still answers" in Tags(shelf.render_shelf(Listing(), [replace(failed, state="ready")], {})).text
+
+
+def test_sizes_and_days_are_in_words() -> None:
+    sizes = {0: "0 B", 999: "999 B", 1500: "1.5 kB", 24_000_000: "24 MB", 3_200_000_000: "3.2 GB"}
+    for size, told in sizes.items():
+        info = DocumentInfo(1, "c", "a", "a", "ready", None, 1, 1, size, "2026-01-05T10:00:00Z")
+        assert f">{told}<" in shelf.render_shelf(Listing(), [info], {})
+    assert "5 Jan 2026" in shelf.render_shelf(Listing(), [info], {})
+
+
+def test_a_long_list_has_pages_and_a_document_has_leaves() -> None:
+    many = [DocumentInfo(number, "c", f"{number:04}.pdf", "a", "ready", None, 1, 2, 9, "") for number in range(120)]
+    text = Tags(shelf.render_shelf(Listing(page=2), many, {})).text
+    assert "101–120 of 120" in text
+    assert "0119.pdf" in text
+    assert "0099.pdf" not in text
+    page = shelf.render_text("a.pdf", [("page i", "one"), ("page 2", "two")], 0)
+    assert "page i" in page
+    assert "1 of 2" in page
+    assert page.count("disabled") == 1

@@ -53,7 +53,9 @@
     const more = button.closest(".doc").querySelector(".more");
     more.hidden = !more.hidden;
     button.setAttribute("aria-expanded", String(!more.hidden));
-    if (!more.hidden) more.querySelector("input").focus();
+    if (more.hidden) return;
+    more.querySelector("input").focus();
+    more.scrollIntoView({ block: "nearest" });
   };
   const copy = async (button) => {
     const text = button.dataset.copy, before = button.textContent;

@@ -260,7 +260,7 @@ def test_visitors_of_a_public_page_see_nothing_of_each_other(running: Any, fakes
     # A secret that is too short to be one is not taken
     first.evaluate("localStorage.setItem('footnote-visitor', 'guess')")
     first.reload()
-    expect(first.locator("#conversations .doc")).to_have_count(0)
+    expect(first.locator("#conversations .note")).to_contain_text("What you ask is kept here")
     assert len(first.evaluate("localStorage.getItem('footnote-visitor')")) == 43
     # Nor is it the library's own
     own = running.tab()

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from rag.config import Settings
+    from rag.conversations import Conversations
     from rag.library import Library
 
 SAMPLES = Path(__file__).parent / "sample_docs"
@@ -32,6 +34,7 @@ STARTERS = (
     "Which power bases are recalled, and why?",
 )
 RETRY_S = 20.0
+SWEEP_S = 600.0
 POLICY = (
     "default-src 'self'",
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio starts from inline scripts and compiles its templates
@@ -131,19 +134,30 @@ def main(args: Sequence[str] | None = None) -> int:
                 library=options.library, collection=options.collection, host=options.host, port=options.port
             )
             _check_address(settings)
+            from rag.conversations import Conversations
             from rag.library import Library
 
             starting = Starting(terminal)
             library = Library(settings, starting.report)
-            url = _serve(library, settings, starting)
+            conversations = Conversations(settings.library / "conversations.sqlite", settings.visitor_hours)
+            url = _serve(library, conversations, settings, starting)
         except RagError as error:
             terminal.error(str(error))
             return 1
         terminal.print(f"Footnote is at {url}  (Ctrl-C stops it)")
         samples = None if options.no_samples else SAMPLES
         threading.Thread(target=starting.run, args=(library, samples), name="starting", daemon=True).start()
-        threading.Event().wait()
-    return 0
+        while True:
+            time.sleep(SWEEP_S)
+            _sweep(conversations)
+
+
+def _sweep(conversations: Conversations) -> None:
+    """Remove what visitors said when its time is over; a failure is tried again at the next turn."""
+    try:
+        conversations.drop_expired()
+    except RagError:
+        log.exception("the visitors' conversations could not be swept")
 
 
 def _check_address(settings: Settings) -> None:
@@ -164,11 +178,13 @@ def _check_address(settings: Settings) -> None:
         ) from error
 
 
-def _serve(library: Library, settings: Settings, starting: Starting) -> str:
+def _serve(library: Library, conversations: Conversations, settings: Settings, starting: Starting) -> str:
     """Start the server in the background; returns the page's address. Raises SettingError when it does not start."""
     from starlette.middleware import Middleware
 
-    from rag.ui import Actions, build_ui, launch_options
+    from rag.ui import build_ui, launch_options
+    from rag.ui_actions import Actions
+    from rag.ui_files import Files
 
     actions = Actions(
         ask=library.ask,
@@ -176,17 +192,24 @@ def _serve(library: Library, settings: Settings, starting: Starting) -> str:
         add=library.upload,
         delete=library.delete,
         passage=library.passage,
+        pages=library.pages,
+        original=library.original,
+        read_again=library.read_again,
         starting=lambda: starting.state,
+        conversations=conversations,
+        apart=settings.visitors_apart,
     )
+    files = Files()
+    options = launch_options(files)
+    options["app_kwargs"]["middleware"] = [Middleware(SafeHeaders)]
     try:
-        _, url, _ = build_ui(actions, starters=STARTERS).launch(
+        _, url, _ = build_ui(actions, files, starters=STARTERS, visitor_hours=settings.visitor_hours).launch(
             server_name=settings.host,
             server_port=settings.port,
             max_file_size=settings.max_file_mb * 2**20,
             prevent_thread_lock=True,
             quiet=True,
-            app_kwargs={"middleware": [Middleware(SafeHeaders)]},
-            **launch_options(),
+            **options,
         )
     except OSError as error:
         raise SettingError(f"the page could not be served on port {settings.port}; choose another --port") from error

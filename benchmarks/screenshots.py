@@ -101,6 +101,14 @@ def states(tab: Any) -> Iterator[str]:
     ask(tab, QUESTION)
     finished(tab)
     yield "answered"
+    tab.click("#documents [data-view]")
+    tab.click("#shelf-rows [data-open] >> nth=4")
+    expect(tab.locator("#proof .reader")).to_be_visible()
+    tab.check("#shelf-rows [data-pick] >> nth=2")
+    expect(tab.locator("#shelf-bulk .bulk")).to_be_visible()
+    tab.mouse.move(0, 0)
+    tab.keyboard.press("Escape")  # on a phone the document's sheet would lie over the list
+    yield "documents"
     tab.click("#new-chat")
     expect(tab.locator("#thread .empty")).to_be_visible()
     ask(tab, WITHOUT_ANSWER)

@@ -15,6 +15,7 @@ Data runs one way through the house; a module imports only from floors below its
     3  manifest, store                      SQLite, the truth; Chroma, the vector index made from it
        ingestion_files                      which files are to come in
        parsing, parsing_worker              files read in child processes: within bounds, and without the network
+       conversations                        what was asked and answered, and whose it is
        page_image                           a page of a PDF as a picture, with marks over a passage
        names                                what a sentence speaks of that another text does not
     4  citations                            the checking of an answer: which source holds which sentence

@@ -75,6 +75,25 @@ class Settings(BaseSettings):
 
     host: str | None = Field(None, description="Address the page is served on; Gradio's choice (127.0.0.1) if not set")
     port: int = Field(7860, ge=1, le=65535, description="Port the page is served on")
+    separate_visitors: bool | None = Field(
+        None,
+        description="Give each browser conversations of its own; if not set, wherever others can reach the page",
+    )
+    visitor_hours: float = Field(
+        24, gt=0, description="Hours after its last question that a visitor's conversation is removed"
+    )
+
+    @property
+    def listens_for_others(self) -> bool:
+        """Whether another machine can reach the page. Gradio reads the same variable when no host is set."""
+        host = (self.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1").strip("[]")
+        own = host == "localhost" or host == "::1" or host.startswith("127.")
+        return not own or "SPACE_ID" in os.environ
+
+    @property
+    def visitors_apart(self) -> bool:
+        """Whether each browser has conversations of its own."""
+        return self.listens_for_others if self.separate_visitors is None else self.separate_visitors
 
     @model_validator(mode="after")
     def _fits(self) -> Settings:

@@ -15,8 +15,10 @@ from rag.errors import LibraryError
 class Database:
     """One file in WAL mode: readers never wait, writers take turns. Every thread has its own connection.
 
-    Raises LibraryError when the file cannot be opened, is not a database, or the disk is full.
+    Raises LibraryError when the file cannot be opened, is not a database, or the disk is full. `what` names the file.
     """
+
+    what = "the library's manifest"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -87,7 +89,7 @@ class Database:
                     "what was added before is safe"
                 ) from error
             told = str(error)[:200]  # it may hold a whole damaged row
-            raise LibraryError(f"the library's manifest {self.path} cannot be used: {told}") from error
+            raise LibraryError(f"{self.what} {self.path} cannot be used: {told}") from error
 
 
 def _statements(script: str) -> Iterator[str]:

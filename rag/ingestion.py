@@ -77,13 +77,20 @@ class Ingester:
         self._limits = "/".join(map(str, (self._recipe, *limits)))
 
     def ingest(
-        self, paths: Sequence[Path], *, dry_run: bool = False, prune: bool = False, retry: bool = False
+        self,
+        paths: Sequence[Path],
+        *,
+        dry_run: bool = False,
+        prune: bool = False,
+        retry: bool = False,
+        again: bool = False,
     ) -> Generator[IngestEvent, None, IngestReport]:
         """Bring files and folders into the library. Yields progress and a report per file; returns the whole.
 
         A file that cannot be read is reported and the others go on; LibraryError (a full disk, another embedding
         model) ends the run, and what was committed stays. `prune` forgets documents whose files are gone from the
-        folders given. A file that could not be read is not read again, until it or a limit changes, but by `retry`.
+        folders given. A file that could not be read is not read again, until it or a limit changes, but by `retry`;
+        `again` reads every file again.
         """
         began, tally = time.monotonic(), _Tally()
         files = find_files(paths, self._settings.library)
@@ -95,7 +102,9 @@ class Ingester:
                 self.sweep()
         for number, file in enumerate(files):
             yield Progress(file.source, number, len(files), "files")
-            report = yield from (self._preview(file, retry) if dry_run else self._ingest_file(file, tally, retry))
+            report = yield from (
+                self._preview(file, retry) if dry_run else self._ingest_file(file, tally, retry or again, again)
+            )
             reports.append(report)
             yield report
         if prune:
@@ -164,7 +173,9 @@ class Ingester:
         except Timeout:
             return True
 
-    def _ingest_file(self, file: File, tally: _Tally, retry: bool) -> Generator[IngestEvent, None, FileReport]:
+    def _ingest_file(
+        self, file: File, tally: _Tally, retry: bool, again: bool
+    ) -> Generator[IngestEvent, None, FileReport]:
         collection = self._settings.collection
         fingerprint = _UNKNOWN
         try:
@@ -172,7 +183,7 @@ class Ingester:
             if row and not file.in_folder:  # a file given by itself keeps the name it got from its folder
                 file = replace(file, source=row.source)
             fingerprint = self._stat(file.path)
-            if row and self._same_time(row, fingerprint):
+            if row and not again and self._same_time(row, fingerprint):
                 return self._unchanged(file, row, fingerprint)
             if not retry and (known := self._known_failure(file, row, fingerprint)):
                 return known
@@ -181,7 +192,7 @@ class Ingester:
             with self.turn():
                 row = self._manifest.find(collection, file.key)
                 fingerprint = self._hashed(file.path)
-                if row and self._same_content(row, fingerprint):
+                if row and not again and self._same_content(row, fingerprint):
                     return self._unchanged(file, row, fingerprint)
                 if not retry and (known := self._known_failure(file, row, fingerprint)):
                     return known

@@ -23,7 +23,7 @@ from rag.retriever import LibraryRetriever
 from rag.splitter import document_text
 from rag.store import VectorIndex
 from rag.tokens import TokenCounter, embedding_fingerprint, load_tokens
-from rag.types import Answer, AnswerEvent, Citation, DocumentInfo, IngestReport, Passage, Progress, Turn
+from rag.types import Answer, AnswerEvent, Citation, DocumentInfo, IngestReport, Passage, Progress, Turn, place
 
 
 class LazyEmbeddings(Embeddings):
@@ -126,6 +126,23 @@ class Library:
     def text(self, document_id: int) -> str:
         """A document's extracted text: what `start` and `end` of a citation count in."""
         return document_text(self.manifest.pages(document_id))
+
+    def pages(self, document_id: int) -> list[tuple[str, str]]:
+        """A document's extracted text, page by page: where each stands, in words, and what is on it."""
+        pages = self.manifest.pages(self.manifest.document(document_id).id)
+        return [(place(page.metadata["page"], page.metadata["page_label"]), page.page_content) for page in pages]
+
+    def original(self, document_id: int) -> Path:
+        """The file that a document was read from. Raises LibraryError when it is gone."""
+        document = self.manifest.document(document_id)
+        path = Path(document.path)
+        if not path.is_file():
+            raise LibraryError(f"the file of {document.source!r} is no longer where it was: {path}")
+        return path
+
+    def read_again(self, document_id: int) -> Generator[IngestEvent, None, IngestReport]:
+        """Read a document's file anew, whether or not it has changed."""
+        return self._ingester.ingest([Path(self.manifest.document(document_id).path)], again=True)
 
     def passage(self, citation: Citation, answer: Answer | None = None) -> Passage:
         """A citation in its surroundings; see passages.load_passage."""

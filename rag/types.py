@@ -14,6 +14,7 @@ DocumentState = Literal["ready", "failed"]
 Outcome = Literal[
     "ready", "partial", "empty", "password", "unsupported", "corrupt", "too_large", "timed_out", "unreadable"
 ]
+TurnState = Literal["done", "stopped", "failed"]
 PictureProblem = Literal["gone", "changed", "unreadable", "unmarked"]
 
 # What a page label begins with where it names its place itself ("slide 3"), instead of being printed on a page.
@@ -130,6 +131,33 @@ class Turn:
 
     question: str
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTurn:
+    """A question of a conversation and what came of it, as it is kept.
+
+    `searched` counts the documents that were asked. A finished turn has its `answer`; one that was stopped or failed
+    has the `text` that was written by then, and `error` says why it failed.
+    """
+
+    question: str
+    state: TurnState
+    searched: int
+    sources: tuple[Citation, ...]
+    text: str
+    answer: Answer | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationInfo:
+    """A conversation as a list shows it. `updated` an ISO 8601 time in UTC."""
+
+    id: int
+    name: str
+    turns: int
+    updated: str
 
 
 @dataclass(frozen=True, slots=True)

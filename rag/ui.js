@@ -6,6 +6,7 @@
   const describe = (id, attributes) => Object.entries(attributes).forEach(([name, value]) => at(id).setAttribute(name, value));
   describe("library", { role: "complementary", "aria-label": "Library" });
   describe("talk", { role: "region", "aria-label": "Conversation" });
+  describe("shelf", { role: "region", "aria-label": "Documents" });
   describe("proof-pane", { role: "complementary", "aria-label": "Proof" });
   describe("answer", { "aria-live": "polite" });
 
@@ -42,11 +43,34 @@
     panel.toggleAttribute("data-open", wanted);
     toggle.setAttribute("aria-expanded", String(wanted));
   };
-  const settle = (button) => {
-    const confirm = button.closest(".doc").querySelector(".confirm"), x = button.closest(".doc").querySelector(".x");
-    confirm.hidden = !confirm.hidden;
-    x.setAttribute("aria-expanded", String(!confirm.hidden));
-    (confirm.hidden ? x : confirm.querySelector("button")).focus();
+  const view = (name) => {
+    app.dataset.view = name;
+    open(library, at("library-toggle"), false);
+    if (name) open(pane, at("sheet-toggle"), false);
+    if (name && matchMedia("(min-width: 901px)").matches) at("look-for").focus();
+  };
+  const unfold = (button) => {
+    const more = button.closest(".doc").querySelector(".more");
+    more.hidden = !more.hidden;
+    button.setAttribute("aria-expanded", String(!more.hidden));
+    if (more.hidden) return;
+    more.querySelector("input").focus();
+    more.scrollIntoView({ block: "nearest" });
+  };
+  const copy = async (button) => {
+    const text = button.dataset.copy, before = button.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {  // without https a browser has no clipboard but this
+      const field = document.body.appendChild(document.createElement("textarea"));
+      field.value = text;
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+      button.focus();
+    }
+    button.textContent = button.dataset.done;
+    setTimeout(() => { button.textContent = before; }, 1600);
   };
   document.addEventListener("click", (event) => {
     const hit = event.target.closest("button, summary");
@@ -63,8 +87,16 @@
       open(pane, at("sheet-toggle"), true);
       requestAnimationFrame(() => hit.scrollIntoView({ block: "nearest" }));
     }
-    if (hit.matches("[data-confirm], [data-keep]")) settle(hit);
-    if (hit.id === "ask-button" || hit.matches("[data-starter]")) {
+    if (hit.matches("[data-more]")) unfold(hit);
+    if (hit.matches("[data-copy]")) copy(hit);
+    if (hit.matches("[data-edit]")) at("ask-box").querySelector("textarea").focus();
+    if (hit.matches("[data-view]")) view(hit.dataset.view);
+    if (hit.matches("[data-reopen]") || hit.id === "new-chat") view("");
+    if (hit.matches("[data-open]")) {
+      open(library, at("library-toggle"), false);
+      open(pane, at("sheet-toggle"), true);
+    }
+    if (hit.id === "ask-button" || hit.matches("[data-starter], [data-retry]")) {
       pinned = true;
       open(pane, at("sheet-toggle"), false);
       if (matchMedia("(min-width: 901px)").matches) at("ask-box").querySelector("textarea").focus();
@@ -73,10 +105,41 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.closest("#ask-box")) pinned = true;
     if (event.key !== "Escape") return;
-    const asking = event.target.closest(".confirm");
-    if (asking) settle(asking);
+    const more = event.target.closest(".more");
+    if (more) {
+      const button = more.closest(".doc").querySelector("[data-more]");
+      unfold(button);
+      button.focus();
+      return;
+    }
     open(pane, at("sheet-toggle"), false);
     open(library, at("library-toggle"), false);
+  });
+
+  // A form's button is an event of the page; nothing is sent anywhere by the form itself.
+  document.addEventListener("submit", (event) => { if (event.target.closest("#app")) event.preventDefault(); });
+
+  // The browser remembers who looks and the conversation that is open.
+  const changed = (id, act) => new MutationObserver(() => {
+    const told = at(id).querySelector("i")?.dataset;
+    if (told) act(told);
+  }).observe(at(id), { childList: true, subtree: true, attributes: true });
+  changed("memory", ({ visitor, conversation }) => {
+    try {
+      if (visitor) localStorage.setItem("footnote-visitor", visitor);
+      localStorage.setItem("footnote-conversation", conversation);
+      sessionStorage.setItem("footnote-conversation", conversation);
+    } catch { /* a browser that keeps nothing begins anew each time */ }
+  });
+  let saved = "";
+  changed("outbox", ({ name, text, href, serial }) => {
+    if (serial === saved) return;
+    saved = serial;
+    const link = document.createElement("a");
+    link.href = href ?? URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   });
 
   // Files may be dropped anywhere on the page.

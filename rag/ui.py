@@ -2,59 +2,39 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import gradio as gr
 
-from rag import ui_render as render
 from rag import ui_texts as texts
 from rag.errors import RagError
-from rag.types import Answer, AnswerEvent, Citation, DocumentInfo, FileReport, Passage, Progress, Turn
-from rag.ui_session import Pump, Session, UploadRow, stream_turn, stream_uploads
+from rag.types import Answer, AnswerEvent
+from rag.ui_actions import Actions
+from rag.ui_documents import DocumentEvents
+from rag.ui_draw import Drawing
+from rag.ui_files import Files
+from rag.ui_parts import PRIVATE, build_parts
+from rag.ui_pump import Pump
+from rag.ui_session import Session
+from rag.ui_talk import TalkEvents
 
-log = logging.getLogger(__name__)
-
-POLL_S = 1.0
 UPLOADS_KEPT_S = 3600
 FONTS = ("Inter", "system-ui", "sans-serif")
-PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-BRAND = (
-    f'<h1>{texts.TITLE}<sup aria-hidden="true">[1]</sup></h1>'
-    f'<button type="button" id="library-toggle" aria-controls="library" aria-expanded="false">{texts.LIBRARY}</button>'
-)
-SHEET = (
-    f'<button type="button" id="sheet-toggle" aria-controls="proof-pane" aria-expanded="false">{texts.PROOF}</button>'
-)
-
-Patch = dict[Any, Any]
-Value = TypeVar("Value")
+# A tab that is loaded again shows the conversation it had; a new tab, the one that was open last in this browser.
+REMEMBERED = """() => {
+  try {
+    const visitor = localStorage.getItem("footnote-visitor"), key = "footnote-conversation";
+    return [JSON.stringify({ visitor, conversation: sessionStorage.getItem(key) ?? localStorage.getItem(key) }), null];
+  } catch { return ["", null]; }
+}"""
 
 
-@dataclass(frozen=True, slots=True)
-class Actions:
-    """What the page can do. Errors to show are RagError; anything else is logged and shown as a plain sentence.
-
-    `ask` yields Sources, Tokens, an Answer, and closing it stops the model within a token. `add` copies the uploaded
-    files into the library and yields progress and a FileReport for each. `passage` shows a citation, and in it what
-    supports this answer best. `starting` says what loads right now, a str for a failure, None when ready.
-    """
-
-    ask: Callable[[str, Sequence[Turn]], Iterator[AnswerEvent]]
-    documents: Callable[[], list[DocumentInfo]]
-    add: Callable[[Sequence[Path]], Iterator[Progress | FileReport]]
-    delete: Callable[[int], None]
-    passage: Callable[[Citation, Answer | None], Passage]
-    starting: Callable[[], Progress | str | None]
-
-
-def launch_options() -> dict[str, Any]:
-    """Keyword arguments for `Blocks.launch`: the looks, and nothing that calls another machine."""
+def launch_options(files: Files) -> dict[str, Any]:
+    """Keyword arguments for `Blocks.launch`: the looks, the originals, and nothing that calls another machine."""
     here = Path(__file__).parent
     fonts = [gr.themes.Font(name) for name in FONTS]
     words = f":root {{ --words-add: '{texts.ADD_DOCUMENTS}'; --words-drop: '{texts.DROP_HERE}'; }}"
@@ -68,6 +48,7 @@ def launch_options() -> dict[str, Any]:
         ),
         "head": f"<style>{words}{(here / 'ui.css').read_text('utf-8')}</style>",
         "js": (here / "ui.js").read_text("utf-8"),
+        "app_kwargs": {"routes": [files.route]},
         "footer_links": [],
         "run_history": False,
         "share": False,
@@ -77,205 +58,86 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def build_ui(actions: Actions, *, starters: Sequence[str] = (), answers_at_once: int = 1) -> gr.Blocks:
-    """The page over these actions. `starters` are questions to offer, `answers_at_once` how many the model takes."""
+def build_ui(
+    actions: Actions,
+    files: Files,
+    *,
+    starters: Sequence[str] = (),
+    answers_at_once: int = 1,
+    visitor_hours: float = 24,
+) -> gr.Blocks:
+    """The page over these actions; `files` hands out originals, and belongs into `launch_options` as well.
+
+    `starters` are questions to offer, `answers_at_once` says how many the model takes, `visitor_hours` how long a
+    visitor's conversation stays.
+    """
     answer_gate, library_gate = threading.Semaphore(answers_at_once), threading.Semaphore(1)
 
     with gr.Blocks(
         title=texts.TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, UPLOADS_KEPT_S)
     ) as page:
         session = gr.State(Session())
-        timer = gr.Timer(POLL_S, active=False)
-        with gr.Row(elem_id="app"):
-            with gr.Column(elem_id="library"):
-                _part("brand", BRAND)
-                new_chat = gr.Button(texts.NEW_CHAT, elem_id="new-chat")
-                upload = gr.File(
-                    label=texts.ADD_DOCUMENTS,
-                    show_label=False,
-                    container=False,
-                    file_count="multiple",
-                    type="filepath",
-                    elem_id="upload",
-                )
-                uploads = _part("uploads")
-                documents = _part("documents", render.render_documents([]), forget="[data-forget]")
-            with gr.Column(elem_id="talk"):
-                status = _part("status")
-                with gr.Column(elem_id="scroll"):
-                    thread = _part("thread", cite="[data-n]", starter="[data-starter]")
-                    answer = _part("answer", cite="[data-n]")
-                with gr.Row(elem_id="composer"):
-                    ask_box = gr.Textbox(
-                        label=texts.ASK_LABEL,
-                        show_label=False,
-                        container=False,
-                        placeholder=texts.ASK_PLACEHOLDER,
-                        lines=1,
-                        max_lines=6,
-                        max_length=4000,
-                        autofocus=True,
-                        elem_id="ask-box",
-                    )
-                    ask_button = gr.Button(texts.ASK, variant="primary", elem_id="ask-button")
-                    stop_button = gr.Button(texts.STOP, visible=False, elem_id="stop-button")
-            with gr.Column(elem_id="proof-pane"):
-                _part("sheet", SHEET)
-                proof = _part("proof", render.render_proof(None))
-                sources = _part("sources", cite="[data-n]")
+        remembered = gr.Textbox(visible=False)
+        parts = build_parts()
+        draw = Drawing(parts, actions, starters, visitor_hours)
+        talk = TalkEvents(parts, actions, draw, starters, answer_gate)
+        library = DocumentEvents(parts, actions, draw, files, library_gate)
+        column, middle, shelf, outbox = parts.column, parts.talk, parts.shelf, parts.outbox
 
-        def talk(tab: Session) -> Patch:
-            """The conversation and its sources as they stand."""
-            turns = [
-                render.render_turn(turn, at, tab.opened if at == tab.shown else None)
-                for at, turn in enumerate(tab.turns)
-            ]
-            return {
-                thread: "".join(turns[:-1]) if turns else render.render_empty(len(tab.documents), starters),
-                answer: turns[-1] if turns else "",
-                sources: render.render_sources(tab.shown_turn(), tab.shown, tab.opened),
-            }
+        # What an event may draw
+        turns = [middle.thread, middle.answer, parts.sources, parts.proof]
+        shelved = [shelf.rows, shelf.bulk]
+        lists = [column.documents, column.conversations, parts.memory, parts.undo, *shelved, *turns]
+        status = [middle.status, parts.starting]
+        asking = [middle.ask_box, middle.ask_button, middle.stop_button, middle.editing, *lists]
 
-        def library(tab: Session, note: str = "") -> Patch:
-            """The library's list as it stands, and what of the conversation hangs on it."""
-            tab.documents, problem = _guard(actions.documents, tab.documents)
-            return {documents: render.render_documents(tab.documents, note or problem), **talk(tab)}
+        page.load(talk.enter, [remembered, session], [*status, *lists], js=REMEMBERED, **PRIVATE)
+        parts.starting.tick(talk.poll, session, [*status, *lists], **PRIVATE)
+        parts.undoing.tick(library.settle, session, [parts.undoing, *lists], **PRIVATE)
 
-        def opened_proof(tab: Session) -> Patch:
-            """The passage of the opened number."""
-            citation = tab.citation(tab.shown, tab.opened)
-            if citation is None:
-                return {proof: render.render_proof(None)}
-            turn = tab.shown_turn()
-            passage, problem = _guard(lambda: actions.passage(citation, turn.answer if turn else None), None)
-            return {proof: render.render_problem(problem) if problem else render.render_proof(passage)}
+        ask = {"fn": talk.converse, "inputs": [middle.ask_box, session], "outputs": asking, **PRIVATE}
+        gr.on([middle.ask_button.click, middle.ask_box.submit], **ask)
+        middle.thread.starter(talk.start_with, None, middle.ask_box, **PRIVATE).then(**ask)
+        middle.stop_button.click(talk.stop, session, None, queue=False, **PRIVATE)
+        middle.answer.retry(talk.retry, session, asking, **PRIVATE)
+        middle.answer.edit(talk.edit, session, [middle.ask_box, middle.editing], **PRIVATE)
+        middle.editing.unedit(talk.unedit, session, [middle.ask_box, middle.editing], **PRIVATE)
+        for cited in (middle.thread, middle.answer, parts.sources):
+            cited.cite(talk.cite, session, turns, **PRIVATE)
 
-        def poll(tab: Session) -> Patch:
-            state, problem = _guard(actions.starting, None)
-            ready = state is None and not problem
-            shown = render.render_status(problem or state)
-            return {status: shown, timer: gr.Timer(active=not ready), **library(tab)}
+        leaving = [middle.ask_box, middle.editing, *lists]
+        column.new_chat.click(talk.clear, session, leaving, **PRIVATE)
+        column.conversations.reopen(talk.reopen, session, leaving, **PRIVATE)
+        column.conversations.rename(talk.rename, session, lists, **PRIVATE)
+        column.conversations.export(talk.save, session, [outbox, *lists], **PRIVATE)
+        column.conversations.drop(talk.drop, session, [parts.undoing, *leaving], **PRIVATE)
 
-        def converse(question: str, tab: Session) -> Iterator[Patch]:
-            if not question.strip() or tab.pump is not None:
-                return
-            yield {ask_box: "", ask_button: gr.update(visible=False), stop_button: gr.update(visible=True)}
-            drawn: Patch = {proof: render.render_proof(None)}
-            yield drawn
-            with closing(stream_turn(tab, question.strip(), actions.ask, actions.starting, answer_gate)) as steps:
-                for _ in steps:
-                    now = talk(tab)
-                    yield {part: value for part, value in now.items() if drawn.get(part) != value} or {
-                        answer: gr.skip()
-                    }
-                    drawn = now
-            last = tab.turns[-1] if tab.turns else None
-            if last and last.answer and last.answer.citations and tab.opened is None:
-                tab.opened = last.answer.citations[0].number
-                yield opened_proof(tab)
-            yield {ask_button: gr.update(visible=True), stop_button: gr.update(visible=False), **library(tab)}
-
-        def stop(tab: Session) -> None:
-            if tab.pump is not None:
-                tab.pump.stop()
-
-        def clear(tab: Session) -> Patch:
-            tab.clear()
-            return {proof: render.render_proof(None), **library(tab)}
-
-        def cite(tab: Session, event: gr.EventData) -> Patch:
-            turn, number = _number(event, "turn"), _number(event, "n")
-            if tab.citation(turn, number) is None:
-                return {proof: render.render_problem(texts.PROOF_LOST)}
-            tab.shown, tab.opened = turn, number
-            return {**opened_proof(tab), **talk(tab)}
-
-        def start_with(event: gr.EventData) -> str:
-            index = _number(event, "starter")
-            return starters[index] if index is not None and index < len(starters) else ""
-
-        def take_uploads(paths: list[str] | None, tab: Session) -> Patch:
-            tab.uploads = [row for row in tab.uploads if not row.finished]
-            tab.uploads += [UploadRow(Path(path)) for path in paths or []]
-            return {upload: None, uploads: render.render_uploads(tab.uploads)}
-
-        def add(tab: Session) -> Iterator[Patch]:
-            rows = [row for row in tab.uploads if row.state == "waiting" and not row.taken]
-            for row in rows:
-                row.taken = True
-            pump = Pump[UploadRow](library_gate)  # not stopped with the tab: what was handed over is added
-            pump.start(lambda: stream_uploads(rows, actions.add))
-            for changed in pump.watch():
-                if any(row.state == "ready" for row in changed):
-                    tab.uploads = [row for row in tab.uploads if row.state != "ready"]
-                    yield {uploads: render.render_uploads(tab.uploads), **library(tab)}
-                else:
-                    yield {uploads: render.render_uploads(tab.uploads)}
-            after = library(tab)
-            listed = {Path(each.source).name for each in tab.documents if each.state == "failed"}
-            tab.uploads = [row for row in tab.uploads if row.state != "failed" or row.path.name not in listed]
-            yield {uploads: render.render_uploads(tab.uploads), **after}
-
-        def forget(tab: Session, event: gr.EventData) -> Patch:
-            number = _number(event, "forget")
-            document = next((each for each in tab.documents if each.id == number), None)
-            if document is None:
-                return library(tab)
-            _, problem = _guard(lambda: actions.delete(document.id), None)
-            citation = tab.citation(tab.shown, tab.opened)
-            if not problem and citation is not None and citation.document_id == document.id:
-                tab.opened = None
-                return {**opened_proof(tab), **library(tab)}
-            return library(tab, problem)
-
-        conversation = [thread, answer, sources, proof, documents]
-        asking = {
-            "fn": converse,
-            "inputs": [ask_box, session],
-            "outputs": [ask_box, ask_button, stop_button, *conversation],
+        column.upload.upload(
+            library.take_uploads,
+            [column.upload, session],
+            [column.upload, column.uploads],
+            trigger_mode="multiple",
             **PRIVATE,
-        }
-        page.load(poll, session, [status, timer, *conversation], **PRIVATE)
-        timer.tick(poll, session, [status, timer, *conversation], **PRIVATE)
-        gr.on([ask_button.click, ask_box.submit], **asking)
-        thread.starter(start_with, None, ask_box, **PRIVATE).then(**asking)
-        stop_button.click(stop, session, None, queue=False, **PRIVATE)
-        new_chat.click(clear, session, conversation, **PRIVATE)
-        for part in (thread, answer, sources):
-            part.cite(cite, session, conversation, **PRIVATE)
-        upload.upload(take_uploads, [upload, session], [upload, uploads], trigger_mode="multiple", **PRIVATE).then(
-            add, session, [uploads, *conversation], trigger_mode="multiple", **PRIVATE
-        )
-        documents.forget(forget, session, conversation, **PRIVATE)
+        ).then(library.add, session, [column.uploads, *lists], trigger_mode="multiple", **PRIVATE)
+        column.documents.browse(library.browse, session, lists, **PRIVATE)
+        shelf.head.look(library.look, session, shelved, trigger_mode="always_last", queue=False, **PRIVATE)
+        shelf.rows.sort(library.sort, session, shelved, queue=False, **PRIVATE)
+        shelf.rows.turn(library.turn, session, shelved, queue=False, **PRIVATE)
+        shelf.rows.pick(library.pick, session, shelf.bulk, trigger_mode="always_last", queue=False, **PRIVATE)
+        shelf.bulk.pickall(library.pick_all, session, shelved, **PRIVATE)
+        shelf.bulk.unpick(library.unpick, session, shelved, **PRIVATE)
+        shelf.rows.original(library.original, session, [outbox, *lists], **PRIVATE)
+        parts.proof.leaf(library.leaf, session, parts.proof, **PRIVATE)
+        for listed in (column.documents, shelf.rows):
+            listed.read(library.read, session, lists, **PRIVATE)
+        for listed in (shelf.rows, shelf.bulk):
+            listed.again(library.read_again, session, lists, trigger_mode="multiple", **PRIVATE)
+        for listed in (column.documents, shelf.rows, shelf.bulk):
+            listed.forget(library.forget, session, [parts.undoing, *lists], **PRIVATE)
+        parts.undo.undo(library.undo, session, [parts.undoing, *lists], **PRIVATE)
+
         gr.events.api(_plain_ask(actions, answer_gate), api_name="ask", concurrency_limit=None)
     return cast(gr.Blocks, page)
-
-
-def _part(elem_id: str, value: str = "", **events: str) -> Any:
-    """An HTML part of the page. `events`: a click on what matches the selector triggers it with its data-* values."""
-    script = "".join(
-        f"element.addEventListener('click', e => {{ const hit = e.target.closest('{selector}'); "
-        f"if (hit) trigger('{event}', {{...hit.dataset}}); }});"
-        for event, selector in events.items()
-    )
-    return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=script or None)
-
-
-def _number(event: gr.EventData, name: str) -> int | None:
-    """A whole number that the browser sent along with an event; None if it is not one."""
-    value = str(getattr(event, name, ""))
-    return int(value) if value.isascii() and value.isdigit() else None
-
-
-def _guard(work: Callable[[], Value], fallback: Value) -> tuple[Value, str]:
-    """The result of `work` and no message, or the fallback and what to tell."""
-    try:
-        return work(), ""
-    except RagError as error:
-        return fallback, str(error)
-    except Exception:
-        log.exception("an action of the page failed")
-        return fallback, texts.UNEXPECTED
 
 
 def _plain_ask(actions: Actions, gate: threading.Semaphore) -> Callable[[str], dict[str, Any]]:

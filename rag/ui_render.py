@@ -1,27 +1,25 @@
-"""Records to HTML. Pure functions; every text that is not ours goes through `escape`."""
+"""Records to HTML: the library, the proof. Pure functions; every text that is not ours goes through `escape`."""
 
 from __future__ import annotations
 
 import base64
 import html
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from rag import ui_texts as texts
-from rag.types import Answer, Citation, DocumentInfo, PageImage, Passage, Progress, Timings, place
-from rag.ui_session import TurnView, UploadRow
+from rag.types import DocumentInfo, PageImage, Passage, Progress, place
+from rag.ui_uploads import UploadRow
 
 # Explicit direction overrides can make a file name or a sentence read as another one, and controls have no picture.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
-_MARKER = re.compile(r" ?\[(\d+(?:\s*,\s*\d+)*)\]")
-_OPEN_MARKER = re.compile(r" ?\[[\d,\s]*$")
-_PARAGRAPH = re.compile(r"\s*\n\s*\n\s*")
+UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _MB = 1_000_000
+LISTED = 30  # documents in the narrow list; the Documents view has them all
 
 
 def escape(text: str) -> str:
     """Text for HTML, in an element or a quoted attribute, without invisible controls."""
-    return html.escape(_UNSEEN.sub("", text), quote=True)
+    return html.escape(UNSEEN.sub("", text), quote=True)
 
 
 def render_status(state: Progress | str | None) -> str:
@@ -30,30 +28,34 @@ def render_status(state: Progress | str | None) -> str:
         return ""
     if isinstance(state, str):
         return f'<div class="status bad" role="alert">{escape(state)}</div>'
-    return f'<div class="status"><span>{escape(state.what)}</span>{_amount(state)}{_bar(state)}</div>'
+    return f'<div class="status"><span>{escape(state.what)}</span>{amount_of(state)}{_bar(state)}</div>'
 
 
 def render_documents(documents: Sequence[DocumentInfo], note: str = "") -> str:
-    """The library's list; `note` is a message above it (a failed delete)."""
+    """The library's list, its beginning if it is long; `note` is a message above it (a failed delete)."""
     head = f"<h2>{texts.LIBRARY} · {texts.count(len(documents), 'document')}</h2>"
+    if documents:
+        head += f'<button type="button" data-view="documents" aria-label="{texts.OPEN_ALL}">{texts.OPEN}</button>'
+    head = f'<div class="head">{head}</div>'
     head += f'<p class="note bad" role="alert">{escape(note)}</p>' if note else ""
     if not documents:
         return f'{head}<p class="note">{texts.NO_DOCUMENTS}</p>'
-    return f'{head}<ul class="docs">{"".join(map(_document, documents))}</ul>'
+    rest = len(documents) - LISTED
+    more = f'<p class="note">{texts.MORE_DOCUMENTS.format(count=f"{rest:,}")}</p>' if rest > 0 else ""
+    return f'{head}<ul class="docs">{"".join(map(_document, documents[:LISTED]))}</ul>{more}'
 
 
 def _document(document: DocumentInfo) -> str:
     name, ready = escape(document.source), document.state == "ready"
     counts = [texts.count(document.pages, "page")] if document.pages else []
     detail = " · ".join([*counts, texts.count(document.chunks, "passage")])
+    opened = f'<button type="button" class="name" data-open="{document.id}" title="{name}"><bdi>{name}</bdi></button>'
     return (
-        f'<li class="doc">{_name(document.source)}{_state(ready, texts.READY if ready else texts.FAILED)}'
-        f'<button type="button" class="x" data-confirm aria-expanded="false" aria-label="{texts.DELETE} {name}">'
+        f'<li class="doc">{opened if ready else name_of(document.source)}'
+        f"{_state(ready, texts.READY if ready else texts.FAILED)}"
+        f'<button type="button" class="x" data-forget="{document.id}" aria-label="{texts.DELETE} {name}">'
         f'<span aria-hidden="true">×</span></button>'
-        f"<small>{' · '.join(filter(None, (detail if ready else '', escape(document.reason or ''))))}</small>"
-        f'<span class="confirm" hidden><span>{texts.DELETE_ASK}</span>'
-        f'<button type="button" class="danger" data-forget="{document.id}">{texts.DELETE}</button>'
-        f'<button type="button" data-keep>{texts.KEEP}</button></span></li>'
+        f"<small>{' · '.join(filter(None, (detail if ready else '', escape(document.reason or ''))))}</small></li>"
     )
 
 
@@ -63,7 +65,7 @@ def render_uploads(rows: Sequence[UploadRow]) -> str:
 
 
 def _upload(row: UploadRow) -> str:
-    name = _name(row.path.name)
+    name = name_of(row.path.name)
     if row.state == "failed":
         return f'<li class="doc">{name}{_state(False, texts.FAILED)}<small>{escape(row.reason)}</small></li>'
     if row.state in ("ready", "known"):
@@ -71,11 +73,12 @@ def _upload(row: UploadRow) -> str:
     if row.state == "waiting":
         return f'<li class="doc">{name}<span class="soft">{texts.UPLOAD_WAITING}</span></li>'
     progress = row.progress or Progress(texts.UPLOAD_READING, 0, 0, "")
-    label = f"<small>{escape(progress.what)} {_amount(progress)}</small>" if row.progress else ""
+    label = f"<small>{escape(progress.what)} {amount_of(progress)}</small>" if row.progress else ""
     return f'<li class="doc">{name}<span class="soft">{texts.UPLOAD_READING}</span>{label}{_bar(progress)}</li>'
 
 
-def _name(source: str) -> str:
+def name_of(source: str) -> str:
+    """A file's name, cut where the room ends, whole on hover; its own direction moves nothing around it."""
     name = escape(source)
     return f'<bdi class="name" title="{name}">{name}</bdi>'
 
@@ -94,7 +97,8 @@ def _bar(progress: Progress) -> str:
     )
 
 
-def _amount(progress: Progress) -> str:
+def amount_of(progress: Progress) -> str:
+    """How much of it is done, in its unit."""
     if progress.unit == "B":
         parts = [f"{number / _MB:,.0f}" for number in (progress.done, progress.total) if number > 0]
         return f'<small class="num">{" of ".join(parts)} MB</small>' if parts else ""
@@ -103,133 +107,13 @@ def _amount(progress: Progress) -> str:
     return f'<small class="num">{progress.done:,} of {progress.total:,} {escape(progress.unit)}</small>'
 
 
-def render_empty(documents: int, starters: Sequence[str]) -> str:
-    """What the conversation shows before the first question."""
-    if not documents:
-        add = f'<button type="button" class="add" data-add>{texts.ADD_DOCUMENTS}</button>'
-        return f'<div class="empty"><h2>{texts.EMPTY_LIBRARY_TITLE}</h2><p>{texts.EMPTY_LIBRARY}</p>{add}</div>'
-    tries = "".join(
-        f'<button type="button" data-starter="{index}">{escape(text)}</button>' for index, text in enumerate(starters)
-    )
-    tries = f'<h3>{texts.STARTERS}</h3><div class="starters">{tries}</div>' if tries else ""
-    return f'<div class="empty"><h2>{texts.EMPTY_TALK_TITLE}</h2><p>{texts.EMPTY_TALK}</p>{tries}</div>'
-
-
-def render_turn(turn: TurnView, index: int, opened: int | None) -> str:
-    """A question and its answer as far as it has come. `opened`: the number whose passage is shown."""
-    body = _answer(turn, index, opened)
-    return f'<article class="turn"><h2 class="q" dir="auto">{escape(turn.question)}</h2>{body}</article>'
-
-
-def _answer(turn: TurnView, index: int, opened: int | None) -> str:
-    if turn.answer is not None:
-        if turn.answer.refused:
-            text = _paragraphs(_linked(turn.answer.text, turn.sources, index, opened))
-            return f'<div class="a refuse">{text}</div><p class="meta">{_meta(turn.answer)}</p>'
-        text = _paragraphs(_sentences(turn.answer, index, opened))
-        return f'<div class="a">{text}</div><p class="meta">{_meta(turn.answer)}</p>'
-    text = _paragraphs(_linked(_OPEN_MARKER.sub("", turn.text), turn.sources, index, opened))
-    if turn.phase == "failed":
-        return f'<div class="a">{text}<p class="error" role="alert">{escape(turn.error)}</p></div>'
-    if turn.phase == "stopped":
-        tag = f'<p class="meta"><span class="tag">{texts.STOPPED}</span></p>'
-        return f'<div class="a">{text}</div>{tag}' if text else f'<p class="meta">{texts.STOPPED_EARLY}</p>'
-    if text:
-        return f'<div class="a writing">{text}</div>'
-    return f'<div class="a"><p class="phase">{_phase(turn)}</p></div>'
-
-
-def _phase(turn: TurnView) -> str:
-    clock = f' <span class="num">{turn.seconds:.0f} s</span>' if turn.seconds >= 2 else ""
-    if turn.phase == "waiting" and turn.progress is not None:
-        return f"{texts.WAITING_MODEL}: {escape(turn.progress.what)} {_amount(turn.progress)}"
-    if turn.phase == "queued":
-        return f"{texts.WAITING_TURN}{clock}"
-    if turn.phase == "reading":
-        return texts.READING.format(count=texts.count(len(turn.sources), "passage")) + clock
-    return texts.SEARCHING + clock
-
-
-def _linked(text: str, sources: Sequence[Citation], index: int, opened: int | None) -> str:
-    """Escaped text whose [n] markers are buttons where a source has that number."""
-    known = {source.number for source in sources}
-
-    def link(marker: re.Match[str]) -> str:
-        numbers = [int(number) for number in marker[1].split(",")]
-        return _links([number for number in numbers if number in known], index, opened) or marker[0]
-
-    return _MARKER.sub(link, escape(text))  # escaping leaves brackets and digits alone
-
-
-def _sentences(answer: Answer, index: int, opened: int | None) -> str:
-    parts = []
-    for sentence in answer.sentences:
-        space = sentence.text[len(sentence.text.rstrip()) :]
-        # A paragraph inside would tear the element apart, also one that shows once invisible controls are gone
-        body = _PARAGRAPH.sub("\n", _UNSEEN.sub("", sentence.text)).strip()
-        if not body:
-            parts.append(space)
-        elif sentence.citations:
-            parts.append(f"{escape(body)}{_links(sentence.citations, index, opened)}{space}")
-        else:
-            parts.append(f'<span class="un">{escape(body)}</span><span class="flag">{texts.UNSUPPORTED}</span>{space}')
-    return "".join(parts)
-
-
-def _links(numbers: Collection[int], index: int, opened: int | None) -> str:
-    return "".join(
-        f'<button type="button" class="n{" on" if number == opened else ""}" data-turn="{index}" data-n="{number}" '
-        f'aria-label="Source {number}" aria-pressed="{str(number == opened).lower()}">{number}</button>'
-        for number in numbers
-    )
-
-
-def _paragraphs(markup: str) -> str:
-    return "".join(f'<p dir="auto">{part}</p>' for part in _PARAGRAPH.split(markup.strip()) if part)
-
-
-def _meta(answer: Answer) -> str:
-    spent: Timings = answer.timings
-    parts = [f"{texts.count(len(answer.sources), 'source')} read"]
-    if spent.first_token_s > 0:
-        parts.append(f"first word {spent.first_token_s:.1f} s")
-    parts.append(f"{spent.total_s:.1f} s in all")
-    if spent.tokens_per_s > 0:
-        parts.append(f"{spent.tokens_per_s:.0f} tokens/s")
-    parts.append(escape(answer.model))
-    if spent.peak_memory_mb > 0:
-        parts.append(f"{spent.peak_memory_mb * 1.048576 / 1000:.1f} GB memory")
-    return " · ".join(f"<span>{part}</span>" for part in parts)
-
-
-def render_sources(turn: TurnView | None, index: int | None, opened: int | None) -> str:
-    """The passages of a turn, the opened one marked."""
-    if turn is None or not turn.sources:
-        return ""
-    refused = turn.answer is not None and turn.answer.refused
-    head = f"<h2>{texts.SOURCES_NEAR if refused else texts.SOURCES_READ}<small>{texts.SOURCES_FACTS}</small></h2>"
-    return head + "".join(_source(source, index or 0, source.number == opened) for source in turn.sources)
-
-
-def _source(source: Citation, index: int, on: bool) -> str:
-    where = place(source.page, source.page_label)
-    facts = [escape(f"p. {where.removeprefix('page ')}" if where.startswith("page ") else where)] if where else []
-    facts.append(f'<span title="{texts.SCORE}">{source.score:.2f}</span>')
-    return (
-        f'<button type="button" class="src{" on" if on else ""}" data-turn="{index}" data-n="{source.number}" '
-        f'aria-pressed="{str(on).lower()}"><span class="n{" on" if on else ""}">{source.number}</span>'
-        f"{_name(source.source)}<small>{' · '.join(facts)}</small>"
-        f'<span class="start" dir="auto">{escape(" ".join(source.text.split())[:240])}</span></button>'
-    )
-
-
 def render_proof(passage: Passage | None) -> str:
     """The cited passage under the file's name and page: on the picture of its page, and in the text around it."""
     if passage is None:
         return f'<div class="hint">{texts.NO_PROOF}</div>'
     image, problem = passage.image, passage.problem
     enlarge = f'<button type="button" id="enlarge" aria-pressed="false">{texts.ENLARGE}</button>' if image else ""
-    head = f"<header>{_name(passage.source)}<small>{_where(passage)}</small>{enlarge}</header>"
+    head = f"<header>{name_of(passage.source)}<small>{_where(passage)}</small>{enlarge}</header>"
     note = f'<p class="note bad" role="status">{texts.NO_PICTURE[problem]}</p>' if problem else ""
     text = (
         f'<div class="page" dir="auto" tabindex="0">{escape(passage.before)}'

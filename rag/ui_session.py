@@ -1,39 +1,48 @@
-"""What one browser tab holds, and the work done for it: streaming an answer and adding uploads.
-
-The functions change the session's records and yield each time there is something new to draw.
-"""
+"""What one browser tab holds, and the answer that is streamed into it."""
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from rag import ui_texts as texts
 from rag.errors import RagError
-from rag.types import Answer, AnswerEvent, Citation, DocumentInfo, FileReport, Progress, Sources, Token, Turn
+from rag.types import (
+    Answer,
+    AnswerEvent,
+    Citation,
+    ConversationInfo,
+    DocumentInfo,
+    KeptTurn,
+    Progress,
+    Sources,
+    Token,
+    Turn,
+)
+from rag.ui_listing import Listing, Reader
+from rag.ui_pump import BEAT_S, Pump
+from rag.ui_removal import Removal
+from rag.ui_uploads import UploadRow
 
 log = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
 Phase = Literal["waiting", "queued", "searching", "reading", "writing", "done", "stopped", "failed"]
 Ask = Callable[[str, Sequence[Turn]], Iterator[AnswerEvent]]
-Add = Callable[[Sequence[Path]], Iterator[Progress | FileReport]]
 Starting = Callable[[], Progress | str | None]
 
 RUNNING: tuple[Phase, ...] = ("waiting", "queued", "searching", "reading", "writing")
-DRAW_S = 0.04  # tokens that come closer together than this are drawn together
-BEAT_S = 0.5  # with nothing new, the page is still drawn this often, so that a closed tab is noticed
 
 
 @dataclass(slots=True)
 class TurnView:
-    """A question and what is known of its answer so far. `seconds` counts from the question."""
+    """A question and what is known of its answer so far.
+
+    `seconds` counts from the question, `searched` the documents it was asked of; `id` is set once it is kept.
+    """
 
     question: str
     phase: Phase = "searching"
@@ -43,6 +52,28 @@ class TurnView:
     error: str = ""
     progress: Progress | None = None
     seconds: float = 0.0
+    searched: int = 0
+    id: int | None = None
+
+    @classmethod
+    def of(cls, number: int, kept: KeptTurn) -> TurnView:
+        """A turn that was kept, as the page shows it."""
+        return cls(
+            kept.question,
+            kept.state,
+            kept.sources,
+            kept.text,
+            kept.answer,
+            kept.error,
+            searched=kept.searched,
+            id=number,
+        )
+
+    def kept(self) -> KeptTurn:
+        """The turn as it is kept; one that is not finished counts as stopped."""
+        state = self.phase if self.phase == "done" or self.phase == "failed" else "stopped"
+        text = "" if self.answer else self.text
+        return KeptTurn(self.question, state, self.searched, self.sources, text, self.answer, self.error)
 
     @property
     def running(self) -> bool:
@@ -64,96 +95,32 @@ class TurnView:
 
 
 @dataclass(slots=True)
-class UploadRow:
-    """One uploaded file on its way into the library. `reason` is set when it failed, `taken` once it is queued."""
+class Session:
+    """The conversation of one tab. `shown` is the turn whose sources stand at the right, `opened` the number marked.
 
-    path: Path
-    state: Literal["waiting", "reading", "ready", "known", "failed"] = "waiting"
-    progress: Progress | None = None
-    reason: str = ""
-    taken: bool = False
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will happen to this file."""
-        return self.state in ("ready", "known", "failed")
-
-
-class Pump(Generic[Item]):
-    """Runs an iterator on a thread of its own, so that whoever watches can leave, or stop it, at any moment.
-
-    `stop` ends the watching at once and closes the iterator before its next item. The iterator starts when `gate` lets
-    it; `queued` says that it still waits there.
+    `owner` is whose conversations are listed; None: not known yet, so nothing is listed or kept. `conversation` is the
+    id under which this one is kept. While `editing`, the next question takes the place of the last one. `removals` are
+    what was deleted a moment ago, `sent` counts the files given to the browser to save. `busy` says what is being done
+    with a document, by its id; `reader` is the document that is read in place of a proof; `sorted_by` is what the
+    field for sorting said last.
     """
 
-    def __init__(self, gate: threading.Semaphore) -> None:
-        self.queued = False
-        self.stopped = threading.Event()
-        self._gate = gate
-        self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
-        self._error: RagError | None = None
-
-    def start(self, work: Callable[[], Iterator[Item]]) -> None:
-        """Begin; call once."""
-        threading.Thread(target=self._run, args=(work,), name="footnote-pump", daemon=True).start()
-
-    def stop(self) -> None:
-        """End the watching and close the iterator; harmless when it has already ended."""
-        self.stopped.set()
-        self._items.put(None)
-
-    def watch(self) -> Iterator[list[Item]]:
-        """Batches of items in their order; an empty one is a beat without news. Raises RagError if the work failed."""
-        while not self.stopped.is_set():
-            batch: list[Item | None] = []
-            try:
-                batch.append(self._items.get(timeout=BEAT_S))
-                self.stopped.wait(DRAW_S)
-                while True:
-                    batch.append(self._items.get_nowait())
-            except queue.Empty:
-                pass
-            yield [item for item in batch if item is not None]
-            if None in batch:
-                break
-        if self._error is not None and not self.stopped.is_set():
-            raise self._error
-
-    def _run(self, work: Callable[[], Iterator[Item]]) -> None:
-        while not self._gate.acquire(timeout=0.1):
-            self.queued = True
-            if self.stopped.is_set():
-                return
-        self.queued = False
-        try:
-            items = work()
-            try:
-                while not self.stopped.is_set() and (item := next(items, None)) is not None:
-                    self._items.put(item)
-            finally:
-                close = getattr(items, "close", None)
-                if close is not None:
-                    close()
-        except RagError as error:
-            self._error = error
-        except Exception:
-            log.exception("the work behind the page failed")
-            self._error = RagError(texts.UNEXPECTED)
-        finally:
-            self._gate.release()
-            self._items.put(None)
-
-
-@dataclass(slots=True)
-class Session:
-    """The conversation of one tab. `shown` is the turn whose sources stand at the right, `opened` the number marked."""
-
+    owner: str | None = None
+    conversation: int | None = None
+    kept: list[ConversationInfo] = field(default_factory=list)
+    editing: bool = False
     turns: list[TurnView] = field(default_factory=list)
     uploads: list[UploadRow] = field(default_factory=list)
     documents: list[DocumentInfo] = field(default_factory=list)
     shown: int | None = None
     opened: int | None = None
     pump: Pump[AnswerEvent] | None = None
+    removals: list[Removal] = field(default_factory=list)
+    sent: int = 0
+    listing: Listing = field(default_factory=Listing)
+    sorted_by: str = "name"
+    busy: dict[int, str] = field(default_factory=dict)
+    reader: Reader | None = None
 
     def history(self) -> list[Turn]:
         """The earlier turns that have an answer, for a follow-up question."""
@@ -170,11 +137,37 @@ class Session:
             return None
         return next((source for source in self.turns[turn].sources if source.number == number), None)
 
+    def failed_removal(self) -> str:
+        """Why the latest thing to be deleted is still there, if it failed."""
+        return self.removals[-1].problem if self.removals else ""
+
     def clear(self) -> None:
         """Stop what runs and forget the conversation."""
         if self.pump is not None:
             self.pump.stop()
         self.turns, self.shown, self.opened = [], None, None
+        self.conversation, self.editing, self.reader = None, False, None
+
+    def reopen(self, conversation: int, turns: Sequence[tuple[int, KeptTurn]]) -> None:
+        """Show a conversation that was kept, at its last answer."""
+        self.clear()
+        self.conversation = conversation
+        self.turns = [TurnView.of(number, turn) for number, turn in turns]
+        self.shown = len(self.turns) - 1 if self.turns else None
+        self.open_first()
+
+    def open_first(self) -> bool:
+        """Open the first source that the last answer cites, unless one is open; whether there is one to open."""
+        answer = self.turns[-1].answer if self.turns else None
+        if self.opened is not None or answer is None or not answer.citations:
+            return False
+        self.shown, self.opened = len(self.turns) - 1, answer.citations[0].number
+        return True
+
+    def take_back(self) -> int | None:
+        """Remove the last turn, so that another takes its place; returns the id under which it is kept."""
+        self.editing = False
+        return self.turns.pop().id if self.turns else None
 
 
 def stream_turn(
@@ -182,6 +175,7 @@ def stream_turn(
 ) -> Generator[TurnView, None, None]:
     """Ask the question in this session; yields its turn at each change. Closing it stops the model."""
     turn, history, pump = TurnView(question), session.history(), Pump[AnswerEvent](gate)
+    turn.searched = sum(document.state == "ready" for document in session.documents)
     session.turns.append(turn)
     session.shown, session.opened, session.pump = len(session.turns) - 1, None, pump
     begun = time.monotonic()
@@ -214,32 +208,3 @@ def stream_turn(
         if turn.running:
             turn.phase = "stopped"
     yield turn
-
-
-def stream_uploads(rows: Sequence[UploadRow], add: Add) -> Generator[UploadRow, None, None]:
-    """Add the files one at a time, so that each has its own progress; yields the row that changed."""
-    for row in rows:
-        row.state = "reading"
-        yield row
-        try:
-            for event in add([row.path]):
-                if isinstance(event, Progress):
-                    row.progress = event
-                else:
-                    _finish(row, event)
-                yield row
-        except RagError as error:
-            row.state, row.reason = "failed", str(error)
-        except Exception:
-            log.exception("adding %s failed", row.path.name)
-            row.state, row.reason = "failed", texts.ADD_FAILED
-        if row.state == "reading":
-            row.state, row.reason = "failed", texts.ADD_FAILED
-        yield row
-
-
-def _finish(row: UploadRow, report: FileReport) -> None:
-    if report.state == "failed":
-        row.state, row.reason = "failed", report.reason or texts.ADD_FAILED
-    else:
-        row.state = "known" if report.state == "unchanged" else "ready"

@@ -23,7 +23,29 @@ EMPTY_TALK_TITLE = "What would you like to know?"
 EMPTY_TALK = "Answers come from your documents alone. Choose a number in an answer to see the passage it rests on."
 STARTERS = "Try one of these"
 
+COPY = "Copy with sources"
+COPIED = "Copied"
+RETRY = "Ask again"
+EDIT = "Edit question"
+EDITING = "Your last question is being edited. What you send takes its place."
+EDIT_CANCEL = "Leave it as it was"
+SEARCHED = "Searched {count} for this. The nearest passages are in {names}."
+SEARCHED_NOTHING_NEAR = "Searched {count} for this, and no passage came near."
+
+CONVERSATIONS = "Conversations"
+CONVERSATIONS_ALONE = "Only this browser can open them. Each is removed {hours} after its last question."
+NO_CONVERSATIONS = "What you ask is kept here, to come back to."
+NAME = "Name of the conversation"
+MORE = "Rename, export or delete"
+RENAME = "Rename"
+EXPORT = "Save as {kind}"
+DELETED = "Deleted: {name}"
+UNDO = "Undo"
+TODAY = "today"
+YESTERDAY = "yesterday"
+
 NO_PROOF = "Choose a number in an answer, or one of the passages read for it, and it opens here."
+SOURCES = "Sources"
 SOURCES_READ = "Passages read"
 SOURCES_NEAR = "Nearest passages"
 SOURCES_FACTS = "page · score"
@@ -41,6 +63,51 @@ NO_PICTURE = {
     "unmarked": "Where the passage stands on this page is not known, so nothing is marked. Its text is below the page.",
 }
 
+DOCUMENTS = "Documents"
+OPEN = "Open"
+OPEN_ALL = "Open the list of all documents"
+MORE_DOCUMENTS = "and {count} more"
+BACK = "Back to the conversation"
+LOOK = "Search by name"
+LOOK_STATE = "State"
+LOOK_SORT = "Sort by"
+STATES = {"": "All states", "ready": "Ready", "failed": "Not added"}
+COLUMNS = {
+    "name": "Name",
+    "state": "State",
+    "pages": "Pages",
+    "chunks": "Passages",
+    "size": "Size",
+    "updated": "Added",
+}
+ACTS = "Actions"
+FOUND = "{found} of {all}"
+NOTHING_FOUND = "No document is called that. Try fewer letters, or another state."
+PICK = "Select"
+PICK_ALL = "Select all {count}"
+UNPICK = "Clear selection"
+SELECTED = "{count} selected"
+DOWNLOAD = "Download"
+DOWNLOAD_OVER = "This download is over. Choose Download again in the page."
+AGAIN = "Read again"
+SPAN = "{first}–{last} of {all}"
+BEFORE = "Earlier documents"
+AFTER = "Further documents"
+LEAF = "{at} of {all}"
+LEAF_BEFORE = "Back"
+LEAF_AFTER = "Forward"
+EARLIER_KEPT = "What was read of it earlier still answers."
+WAY_OUT = "Put that right and choose Read again, or delete it."
+WAYS_OUT = (
+    ("password", "Save a copy without one and add that."),
+    ("pictures only", "Have its text recognised (OCR) and add the result."),
+    ("no text", "If it holds pictures of text, have them recognised (OCR) and add the result."),
+    ("not there", "Put it back where it was and choose Read again, or delete it."),
+    ("cannot be read", "Put it back where it was and choose Read again, or delete it."),
+    ("too large", "Split it and add the parts, or raise RAG_MAX_FILE_MB."),
+    ("damaged", "Save it anew in the program it comes from and add that."),
+)
+
 SEARCHING = "Searching your documents"
 READING = "Reading {count}"
 WAITING_MODEL = "Your question waits for the model"
@@ -57,8 +124,6 @@ KNOWN = "already there"
 UPLOAD_WAITING = "waiting"
 UPLOAD_READING = "reading"
 DELETE = "Delete"
-KEEP = "Keep"
-DELETE_ASK = "Delete this document?"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

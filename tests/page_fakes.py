@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from rag.conversations import Conversations
 from rag.errors import DocumentError, LibraryError
 from rag.types import (
     Answer,
@@ -24,7 +27,7 @@ from rag.types import (
     Token,
     Turn,
 )
-from rag.ui import Actions
+from rag.ui_actions import Actions
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>\'\u202efdp.exe'
 QUESTION = "How often should the kettle be descaled, and does skipping it void the warranty?"
@@ -82,9 +85,25 @@ class Fakes:
         self.closed = threading.Event()
         self.pulled = 0
         self.history: list[Sequence[Turn]] = []
+        self.apart = False
+        self.reread: list[int] = []
+        self._folder = tempfile.TemporaryDirectory()
+        self.conversations = Conversations(Path(self._folder.name) / "conversations.sqlite", hours=24)
 
     def actions(self) -> Actions:
-        return Actions(self.ask, lambda: list(self.library), self.add, self.delete, self.passage, lambda: self.state)
+        return Actions(
+            ask=self.ask,
+            documents=lambda: list(self.library),
+            add=self.add,
+            delete=self.delete,
+            passage=self.passage,
+            pages=self.pages,
+            original=self.original,
+            read_again=self.read_again,
+            starting=lambda: self.state,
+            conversations=self.conversations,
+            apart=self.apart,
+        )
 
     def ask(self, question: str, history: Sequence[Turn]) -> Iterator[AnswerEvent]:
         self.history.append(history)
@@ -130,6 +149,36 @@ class Fakes:
         if number == 3:
             raise LibraryError("the library is being written by another program; try again in a moment")
         self.library = [each for each in self.library if each.id != number]
+
+    def left(self, ids: Sequence[int], seconds: float = 10) -> bool:
+        """Whether these documents, and no others, are left in the library, or will be in a moment."""
+        until = time.monotonic() + seconds
+        while [each.id for each in self.library] != list(ids) and time.monotonic() < until:
+            time.sleep(0.05)
+        return [each.id for each in self.library] == list(ids)
+
+    def pages(self, number: int) -> list[tuple[str, str]]:
+        if number == 5:
+            return [("", HOSTILE)]
+        return [("page i", BEFORE + CITED + AFTER), ("page 2", "The second page.\n" * 2000)]
+
+    def original(self, number: int) -> Path:
+        if number == 3:
+            raise LibraryError("the file of 'service/calls 2025.csv' is no longer where it was")
+        path = Path(self._folder.name) / "Kettle K3 manual.html"
+        path.write_text("<script>document.title = 'pwned'</script>")
+        return path
+
+    def read_again(self, number: int) -> Iterator[Progress | FileReport]:
+        self.reread.append(number)
+        for done in range(0, 61, 20):
+            yield Progress("embedding", done, 61, "chunks")
+            time.sleep(5 * self.pace)
+        self.library = [
+            replace(each, state="ready", reason=None, pages=3, chunks=61) if each.id == number else each
+            for each in self.library
+        ]
+        yield FileReport("a", "a", "changed", None, 3, 61)
 
     def passage(self, cited: Citation, answer: Answer | None) -> Passage:
         return Passage(

@@ -178,9 +178,10 @@ def test_an_upload_answers_until_it_is_deleted(tab: Any, tmp_path: Path) -> None
     expect(tab.locator("#proof mark")).to_contain_text("4,713 kilograms")
 
     documents(tab, note.name).hover()
-    documents(tab, note.name).locator("[data-confirm]").click()
     documents(tab, note.name).locator("[data-forget]").click()
     expect(documents(tab, note.name)).to_have_count(0)
+    expect(tab.locator("#undo .undo")).to_have_count(0, timeout=SOON)
+    tab.wait_for_timeout(2000)  # it cannot be taken back any more, and is being deleted
     expect(tab.locator("#documents h2")).to_have_text(f"Library · {len(SAMPLES)} documents")
     expect(tab.locator("#proof mark")).to_have_count(0)
     tab.click("#new-chat")
@@ -243,3 +244,21 @@ def test_ctrl_c_ends_the_app_quickly_also_while_it_answers(app: AppProcess, tab:
     assert app.written("stdout").splitlines() == [f"Footnote is at {app.address}/  (Ctrl-C stops it)", "Ready."]
     for noise in ("Traceback", "Warning", "WARNING", "ERROR", "error:"):
         assert noise not in app.written("stderr")
+
+
+def test_a_conversation_survives_a_restart_of_the_app(app: AppProcess, open_tab: Open) -> None:
+    """After the last test: the library that it left, under another app (whose model is never asked)."""
+    again = AppProcess(app.library, "--no-samples", environment={"RAG_LLM_BASE_URL": "http://127.0.0.1:9/v1"})
+    try:
+        again.wait_for_page()
+        tab = open_tab(again)
+        kept = tab.locator("#conversations .doc", has_text=ORCHARD_ASKED)
+        kept.first.locator(".name").click()
+        expect(tab.locator("#answer .q")).to_have_text(ORCHARD_ASKED)
+        expect(tab.locator("#answer .a")).to_contain_text("212")
+        expect(tab.locator("#proof mark")).to_contain_text("212 medlar trees")
+        tab.reload()
+        expect(tab.locator("#answer .q")).to_have_text(ORCHARD_ASKED)
+        tab.context.close()  # so that its complaint of the lost connection counts for nothing
+    finally:
+        again.kill()

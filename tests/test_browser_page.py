@@ -14,12 +14,15 @@ from fpdf import FPDF
 from page_fakes import CITED, HOSTILE, LIBRARY, QUESTION, Fakes, citation
 from playwright.sync_api import expect, sync_playwright
 
+from rag import ui_removal
 from rag.errors import ModelError, RagError
 from rag.page_image import load_page_image
 from rag.types import Progress, Sentence
 from rag.ui import build_ui, launch_options
+from rag.ui_files import Files
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=15_000)  # milliseconds; the machine may be busy
 
 
 @pytest.fixture(scope="module")
@@ -35,25 +38,28 @@ class Site:
 
     def __init__(self, browser: Any, fakes: Fakes, starters: Sequence[str] = ()) -> None:
         self.browser, self.fakes = browser, fakes
-        self.blocks = build_ui(fakes.actions(), starters=starters)
+        files = Files()
+        self.blocks = build_ui(fakes.actions(), files, starters=starters)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.blocks.launch(
-            server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_options()
+            server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_options(files)
         )
         self.address = f"http://127.0.0.1:{port}"
         self.requests: list[str] = []
         self.contexts: list[Any] = []
 
-    def tab(self, width: int = 1440, height: int = 900) -> Any:
-        context = self.browser.new_context(viewport={"width": width, "height": height})
-        self.contexts.append(context)
-        context.set_default_timeout(8000)
+    def tab(self, width: int = 1440, height: int = 900, context: Any = None) -> Any:
+        """A page in a browser profile of its own, or in one that is given."""
+        if context is None:
+            context = self.browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+            self.contexts.append(context)
+            context.set_default_timeout(15_000)
         tab = context.new_page()
         tab.on("request", lambda request: self.requests.append(request.url))
         tab.goto(self.address)
-        expect(tab.locator("#documents h2")).to_have_text(f"Library · {len(self.fakes.library)} documents")
+        expect(tab.locator("#documents h2")).to_have_text(f"Library · {len(self.fakes.library):,} documents")
         return tab
 
     def close(self) -> None:
@@ -231,21 +237,33 @@ def test_uploads_have_a_row_each_and_end_ready_or_with_the_reason(site: Any, tmp
     expect(tab.locator("#thread")).to_contain_text("What would you like to know?")
 
 
-def test_delete_asks_first_and_a_failed_delete_says_why(site: Any) -> None:
+def test_what_is_deleted_can_be_taken_back_for_a_moment(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ui_removal, "UNDO_S", 60)
     fakes = Fakes(LIBRARY)
     tab = site(fakes).tab()
     tab.hover("#documents .doc >> nth=1")
-    tab.click("#documents .doc >> nth=1 >> [data-confirm]")
-    tab.click("#documents .doc >> nth=1 >> [data-keep]")
-    expect(tab.locator("#documents .confirm:visible")).to_have_count(0)
-    tab.click("#documents .doc >> nth=1 >> [data-confirm]")
     tab.click("[data-forget='2']")
     expect(tab.locator("#documents .doc")).to_have_count(4)
-    assert [each.id for each in fakes.library] == [1, 3, 4, 5]
-    tab.click("#documents .doc >> nth=1 >> [data-confirm]")
-    tab.click("[data-forget='3']")
-    expect(tab.locator("#documents [role=alert]")).to_contain_text("being written by another program")
+    expect(tab.locator("#undo")).to_contain_text("Deleted: Warranty 2026.html")
+    tab.click("#undo button")
+    expect(tab.locator("#documents .doc")).to_have_count(5)
+    expect(tab.locator("#undo .undo")).to_have_count(0)
+    monkeypatch.setattr(ui_removal, "UNDO_S", 0.5)
+    tab.hover("#documents .doc >> nth=1")
+    tab.click("[data-forget='2']")
+    expect(tab.locator("#undo .undo")).to_have_count(0)
     expect(tab.locator("#documents .doc")).to_have_count(4)
+    assert fakes.left([1, 3, 4, 5])
+
+
+def test_a_failed_delete_says_why_and_the_document_is_there_again(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ui_removal, "UNDO_S", 0.5)
+    tab = site().tab()
+    tab.hover("#documents .doc >> nth=2")
+    tab.click("[data-forget='3']")
+    expect(tab.locator("#documents .doc")).to_have_count(4)
+    expect(tab.locator("#documents [role=alert]")).to_contain_text("being written by another program")
+    expect(tab.locator("#documents .doc")).to_have_count(5)
 
 
 @pytest.mark.parametrize(

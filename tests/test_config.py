@@ -50,3 +50,29 @@ def test_secrets_do_not_print(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     monkeypatch.setenv("RAG_LLM_API_KEY", "sk_secret")
     assert "secret" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
+    ("environment", "apart"),
+    [
+        ({}, False),
+        ({"RAG_HOST": "127.0.0.1"}, False),
+        ({"RAG_HOST": "localhost"}, False),
+        ({"RAG_HOST": "[::1]"}, False),
+        ({"RAG_HOST": "0.0.0.0"}, True),
+        ({"RAG_HOST": "192.168.1.20"}, True),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0"}, True),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0", "RAG_HOST": "127.0.0.1"}, False),
+        ({"SPACE_ID": "someone/footnote", "RAG_HOST": "127.0.0.1"}, True),
+        ({"RAG_SEPARATE_VISITORS": "true"}, True),
+        ({"RAG_SEPARATE_VISITORS": "false", "RAG_HOST": "0.0.0.0"}, False),
+    ],
+)
+def test_visitors_are_kept_apart_wherever_others_can_reach_the_page(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], apart: bool
+) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().visitors_apart is apart

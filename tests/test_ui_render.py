@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag import ui_render as render
-from rag.types import Answer, Citation, DocumentInfo, Mark, PageImage, Passage, Progress, Sentence, Timings, place
-from rag.ui_session import TurnView, UploadRow
+from rag import ui_render_documents as shelf
+from rag import ui_render_talk as talk
+from rag.types import (
+    Answer,
+    Citation,
+    ConversationInfo,
+    DocumentInfo,
+    Mark,
+    PageImage,
+    Passage,
+    Progress,
+    Sentence,
+    Timings,
+    place,
+)
+from rag.ui_listing import Listing
+from rag.ui_session import TurnView
+from rag.ui_uploads import UploadRow
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror='a'>\"' onclick=\"b\" \u202efdp.exe\x00 &amp;"
 TIMINGS = Timings(0.1, 1.94, 3.44, 700, 60, 23.4, 2950.0)
@@ -22,7 +39,7 @@ TIMINGS = Timings(0.1, 1.94, 3.44, 700, 60, 23.4, 2950.0)
 IMAGE = PageImage(
     b"\x00\xff", "image/png", 12, 16, (Mark(0.1, 0.2, 0.5, 0.01, False), Mark(0.1, 0.2, 0.25, 0.01, True)), False
 )
-VOID = ("img",)
+VOID = ("img", "input")
 
 
 class Tags(HTMLParser):
@@ -78,8 +95,8 @@ def everything(text: str) -> list[str]:
         TurnView(text, "waiting", progress=Progress(text, 1, 2, text)),
     ]
     return [
-        *(render.render_turn(turn, 0, 1) for turn in turns),
-        render.render_sources(turns[0], 0, 1),
+        *(talk.render_turn(turn, 0, 1) for turn in turns),
+        talk.render_sources(turns[0], 0, 1),
         render.render_proof(Passage(text, 1, text, 2, text, text, text)),
         render.render_proof(Passage(text, 1, text, 2, text, text, text, ((0, 1), (2, 9)), IMAGE)),
         render.render_problem(text),
@@ -88,7 +105,17 @@ def everything(text: str) -> list[str]:
         render.render_documents([info, failed], text),
         render.render_uploads([UploadRow(Path("x" + text.replace("/", "")), "failed", None, text)]),
         render.render_uploads([UploadRow(Path("x"), "reading", Progress(text, 0, 0, text))]),
-        render.render_empty(1, [text]),
+        talk.render_empty(1, [text]),
+        *(talk.render_turn(turn, 0, 1, last=True) for turn in turns),
+        talk.render_conversations([ConversationInfo(3, text, 2, "2026-01-05T10:00:00Z")], 3, "24 hours", text),
+        talk.render_undo(text or "name"),
+        talk.render_memory(text, 1),
+        talk.render_outbox(text, text, 1),
+        talk.render_offer(text, text, 1),
+        shelf.render_shelf(Listing(selected={1}), [info, failed], {1: text}, text),
+        shelf.render_shelf(Listing(query="\ue000"), [info], {}, text),
+        shelf.render_bulk(Listing(selected={1}), 2),
+        shelf.render_text(text, [(text, text), (text, text)], 1),
     ]
 
 
@@ -109,9 +136,10 @@ OURS = {
     "small",
     "span",
 }
-OURS |= {"strong", "summary", "ul"}
+OURS |= {"form", "input", "strong", "summary", "table", "tbody", "td", "th", "thead", "time", "tr", "ul"}
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=80), st.text("<>&'\"/=[]1,\n a`${}\u202e", max_size=80)))
 def test_any_text_anywhere_stays_text(text: str) -> None:
     for part in everything(text):
@@ -119,7 +147,7 @@ def test_any_text_anywhere_stays_text(text: str) -> None:
 
 
 def test_a_paragraph_hidden_behind_a_control_does_not_tear_a_sentence_apart() -> None:
-    page = render.render_turn(answered(Sentence("One\n\u202a\ntwo.", ())), 0, None)
+    page = talk.render_turn(answered(Sentence("One\n\u202a\ntwo.", ())), 0, None)
     assert '<span class="un">One\ntwo.</span>' in page
 
 
@@ -133,7 +161,7 @@ def test_hostile_text_adds_no_tag_no_attribute_and_no_hidden_direction() -> None
 
 
 def test_a_sentence_carries_its_citations_and_an_unsupported_one_says_so() -> None:
-    page = render.render_turn(answered(Sentence("One.\n\n", (1, 2)), Sentence("Two.", ())), 4, 2)
+    page = talk.render_turn(answered(Sentence("One.\n\n", (1, 2)), Sentence("Two.", ())), 4, 2)
     assert page.count("<p dir=") == 2
     assert 'data-turn="4" data-n="1" aria-label="Source 1" aria-pressed="false">1</button>' in page
     assert 'class="n on" data-turn="4" data-n="2"' in page
@@ -142,24 +170,55 @@ def test_a_sentence_carries_its_citations_and_an_unsupported_one_says_so() -> No
 
 
 def test_a_refusal_is_quiet_and_flags_nothing() -> None:
-    page = render.render_turn(answered(Sentence("No.", ()), refused=True, text="They do not say [2] or [9]."), 0, None)
+    page = talk.render_turn(answered(Sentence("No.", ()), refused=True, text="They do not say [2] or [9]."), 0, None)
     assert 'class="a refuse"' in page
     assert "flag" not in page
-    assert page.count("<button") == 1
+    assert page.count("data-n=") == 1
     assert "[9]" in page
+
+
+def test_a_refusal_says_what_was_searched_and_what_came_nearest() -> None:
+    turn = answered(Sentence("No.", ()), refused=True, text="They do not say.")
+    turn.searched = 1204
+    assert (
+        "Searched 1,204 documents for this. The nearest passages are in a.pdf."
+        in Tags(talk.render_turn(turn, 0, None)).text
+    )
+    turn.sources = ()
+    assert "Searched 1,204 documents for this, and no passage came near." in Tags(talk.render_turn(turn, 0, None)).text
+
+
+def test_only_the_last_finished_turn_can_be_asked_again() -> None:
+    def acts(turn: TurnView, last: bool) -> set[str]:
+        return Tags(talk.render_turn(turn, 0, None, last)).attributes & {"data-copy", "data-retry", "data-edit"}
+
+    done = answered(Sentence("A.", (1,)))
+    assert acts(done, True) == {"data-copy", "data-retry", "data-edit"}
+    assert acts(done, False) == {"data-copy"}
+    assert acts(TurnView("q", "failed", error="down"), True) == {"data-retry", "data-edit"}
+    assert acts(TurnView("q", "writing", text="half"), True) == set()
+
+
+@pytest.mark.parametrize(
+    ("ago", "told"), [(0, "today"), (1, "yesterday"), (3, "{0:%A}"), (40, "{0.day} {0:%B}"), (800, "{0:%Y}")]
+)
+def test_a_conversation_says_when_it_was(ago: int, told: str) -> None:
+    when = datetime.now().astimezone() - timedelta(days=ago)
+    page = talk.render_conversations([ConversationInfo(1, "n", 1, when.astimezone(UTC).isoformat())], None, "")
+    assert told.format(when) in Tags(page).text
 
 
 @pytest.mark.parametrize(
     ("written", "shown"), [("Yes [", "Yes"), ("Yes [1", "Yes"), ("Yes [1, ", "Yes"), ("a[0] = [", "a[0] =")]
 )
 def test_a_marker_that_is_still_being_written_is_not_shown(written: str, shown: str) -> None:
-    page = render.render_turn(TurnView("q", "writing", (source(1),), written), 0, None)
+    page = talk.render_turn(TurnView("q", "writing", (source(1),), written), 0, None)
     assert Tags(page).text == f"q{shown}"
 
 
 def test_the_phases_say_what_happens() -> None:
     def said(turn: TurnView) -> str:
-        return Tags(render.render_turn(turn, 0, None)).text.removeprefix("q")
+        return Tags(talk.render_turn(turn, 0, None)).text.removeprefix("q")
 
     assert said(TurnView("q")) == "Searching your documents"
     assert said(TurnView("q", seconds=4.4)) == "Searching your documents 4 s"
@@ -170,8 +229,8 @@ def test_the_phases_say_what_happens() -> None:
 
 
 def test_the_meta_line_gives_the_cost() -> None:
-    text = Tags(render.render_turn(answered(Sentence("A.", (1,)), model="Qwen2.5 1.5B"), 0, None)).text
-    assert text.endswith(
+    text = Tags(talk.render_turn(answered(Sentence("A.", (1,)), model="Qwen2.5 1.5B"), 0, None)).text
+    assert text.removesuffix("Copy with sources").endswith(
         "2 sources read · first word 1.9 s · 3.4 s in all · 23 tokens/s · Qwen2.5 1.5B · 3.1 GB memory"
     )
 
@@ -244,3 +303,48 @@ def test_the_library_says_what_is_ready_and_what_failed_and_why() -> None:
     assert "1 page · 1,204 passages" in text
     assert "it needs a password" in text
     assert "Nothing here yet" in render.render_documents([])
+
+
+def test_a_long_library_is_cut_in_the_narrow_list() -> None:
+    many = [DocumentInfo(number, "c", f"{number}.pdf", "a", "ready", None, 1, 2, 9, "") for number in range(2000)]
+    page = render.render_documents(many)
+    assert page.count("<li") == 30
+    assert "Library · 2,000 documents" in Tags(page).text
+    assert "and 1,970 more" in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "way"),
+    [
+        ("it needs a password", "It needs a password. Save a copy without one and add that."),
+        ("it needs a password; save a copy without one", "It needs a password; save a copy without one."),
+        ("it holds pictures only, no text", "Have its text recognised (OCR) and add the result."),
+        ("it is odd", "It is odd. Put that right and choose Read again, or delete it."),
+    ],
+)
+def test_a_document_that_failed_says_why_and_what_to_do(reason: str, way: str) -> None:
+    failed = DocumentInfo(2, "c", "b.pdf", "b", "failed", reason, 0, 0, 9, "2026-01-05T10:00:00Z")
+    text = Tags(shelf.render_shelf(Listing(), [failed], {})).text
+    assert way in text
+    assert "still answers" not in text
+    assert "still answers" in Tags(shelf.render_shelf(Listing(), [replace(failed, state="ready")], {})).text
+
+
+def test_sizes_and_days_are_in_words() -> None:
+    sizes = {0: "0 B", 999: "999 B", 1500: "1.5 kB", 24_000_000: "24 MB", 3_200_000_000: "3.2 GB"}
+    for size, told in sizes.items():
+        info = DocumentInfo(1, "c", "a", "a", "ready", None, 1, 1, size, "2026-01-05T10:00:00Z")
+        assert f">{told}<" in shelf.render_shelf(Listing(), [info], {})
+    assert "5 Jan 2026" in shelf.render_shelf(Listing(), [info], {})
+
+
+def test_a_long_list_has_pages_and_a_document_has_leaves() -> None:
+    many = [DocumentInfo(number, "c", f"{number:04}.pdf", "a", "ready", None, 1, 2, 9, "") for number in range(120)]
+    text = Tags(shelf.render_shelf(Listing(page=2), many, {})).text
+    assert "101–120 of 120" in text
+    assert "0119.pdf" in text
+    assert "0099.pdf" not in text
+    page = shelf.render_text("a.pdf", [("page i", "one"), ("page 2", "two")], 0)
+    assert "page i" in page
+    assert "1 of 2" in page
+    assert page.count("disabled") == 1

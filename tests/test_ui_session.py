@@ -11,7 +11,9 @@ import pytest
 
 from rag.errors import DocumentError, ModelError, RagError
 from rag.types import Answer, AnswerEvent, FileReport, Progress, Sources, Timings, Token
-from rag.ui_session import Pump, Session, TurnView, UploadRow, stream_turn, stream_uploads
+from rag.ui_pump import Pump
+from rag.ui_session import Session, TurnView, stream_turn
+from rag.ui_uploads import UploadRow, stream_uploads
 
 NO_TIME = Timings(0, 0, 0, 0, 0, 0, 0)
 

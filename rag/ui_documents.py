@@ -1,0 +1,194 @@
+"""What happens to the library: adding, finding, reading and deleting documents."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from rag import ui_render as render
+from rag import ui_render_talk as render_talk
+from rag import ui_texts as texts
+from rag.types import DocumentInfo
+from rag.ui_actions import Actions, guard
+from rag.ui_draw import Drawing
+from rag.ui_files import Files
+from rag.ui_listing import Reader
+from rag.ui_parts import Parts, Patch, number, text
+from rag.ui_pump import Pump
+from rag.ui_removal import Removal
+from rag.ui_session import Session
+from rag.ui_uploads import UploadRow, stream_again, stream_uploads
+
+
+class DocumentEvents:
+    """Each function answers one event of the page; `ui.py` says which."""
+
+    def __init__(self, parts: Parts, actions: Actions, draw: Drawing, files: Files, gate: threading.Semaphore) -> None:
+        self._parts, self._actions, self._draw, self._files, self._gate = parts, actions, draw, files, gate
+
+    def take_uploads(self, paths: list[str] | None, tab: Session) -> Patch:
+        """List the files that were handed over."""
+        tab.uploads = [row for row in tab.uploads if not row.finished]
+        tab.uploads += [UploadRow(Path(path)) for path in paths or []]
+        return {self._parts.column.upload: None, self._parts.column.uploads: render.render_uploads(tab.uploads)}
+
+    def add(self, tab: Session) -> Iterator[Patch]:
+        """Bring them into the library, and draw how far each is."""
+        uploads = self._parts.column.uploads
+        rows = [row for row in tab.uploads if row.state == "waiting" and not row.taken]
+        for row in rows:
+            row.taken = True
+        pump = Pump[UploadRow](self._gate)  # not stopped with the tab: what was handed over is added
+        pump.start(lambda: stream_uploads(rows, self._actions.add))
+        for changed in pump.watch():
+            if any(row.state == "ready" for row in changed):
+                tab.uploads = [row for row in tab.uploads if row.state != "ready"]
+                yield {uploads: render.render_uploads(tab.uploads), **self._draw.library(tab)}
+            else:
+                yield {uploads: render.render_uploads(tab.uploads)}
+        after = self._draw.library(tab)
+        listed = {Path(each.source).name for each in tab.documents if each.state == "failed"}
+        tab.uploads = [row for row in tab.uploads if row.state != "failed" or row.path.name not in listed]
+        yield {uploads: render.render_uploads(tab.uploads), **after}
+
+    # ---- the Documents view
+
+    def browse(self, tab: Session) -> Patch:
+        """Open the view."""
+        tab.listing.shown = True
+        return self._draw.library(tab)
+
+    def look(self, tab: Session, event: gr.EventData) -> Patch:
+        """Look for names, or for a state; or sort from the list of a phone."""
+        listing = tab.listing
+        listing.look(text(event, "query"), text(event, "state"))
+        sort = text(event, "sort")
+        if sort != tab.sorted_by:  # the field was changed, and not the head of a column
+            tab.sorted_by = sort
+            listing.order(sort)
+        return self._draw.shelf(tab)
+
+    def sort(self, tab: Session, event: gr.EventData) -> Patch:
+        """Sort by a column; the same again, the other way round."""
+        tab.listing.order(text(event, "sort"))
+        return self._draw.shelf(tab)
+
+    def turn(self, tab: Session, event: gr.EventData) -> Patch:
+        """Another page of the list."""
+        tab.listing.page = number(event, "page") or 0
+        return self._draw.shelf(tab)
+
+    def pick(self, tab: Session, event: gr.EventData) -> Patch:
+        """Select documents, and others no longer: all of the page that is shown."""
+        on, off = (
+            {int(each) for each in text(event, name).split() if each.isdecimal() and len(each) < 16}
+            for name in ("on", "off")
+        )
+        tab.listing.selected = (tab.listing.selected | on) - off
+        return self._draw.bulk(tab)
+
+    def pick_all(self, tab: Session) -> Patch:
+        """Select all that was found, on every page."""
+        tab.listing.selected = {each.id for each in tab.listing.found(tab.documents)}
+        return self._draw.shelf(tab)
+
+    def unpick(self, tab: Session) -> Patch:
+        """Select none."""
+        tab.listing.selected = set()
+        return self._draw.shelf(tab)
+
+    def read(self, tab: Session, event: gr.EventData) -> Patch:
+        """Show a document's text."""
+        document = self._known(tab, number(event, "open"))
+        if document is None:
+            return self._draw.library(tab)
+        pages, problem = guard(lambda: self._actions.pages(document.id), None)
+        if pages is None:
+            return {self._parts.proof: render.render_problem(problem), **self._draw.library(tab)}
+        tab.reader = Reader.of(document, pages)
+        return self._draw.proof(tab)
+
+    def leaf(self, tab: Session, event: gr.EventData) -> Patch:
+        """Another leaf of the document that is read."""
+        at = number(event, "leaf")
+        if tab.reader is not None and at is not None and at < len(tab.reader.leaves):
+            tab.reader.at = at
+        return self._draw.proof(tab)
+
+    def original(self, tab: Session, event: gr.EventData) -> Patch:
+        """Give the browser the file that a document was read from."""
+        document = self._known(tab, number(event, "original"))
+        if document is None:
+            return self._draw.library(tab)
+        path, problem = guard(lambda: self._actions.original(document.id), None)
+        if path is None:
+            return self._draw.library(tab, problem)
+        tab.sent += 1
+        return {self._parts.outbox: render_talk.render_offer(path.name, self._files.offer(path), tab.sent)}
+
+    def read_again(self, tab: Session, event: gr.EventData) -> Iterator[Patch]:
+        """Read a document's file anew, or those of all that are selected, one after another."""
+        documents = [each for each in self._meant(tab, event, "again") if each.id not in tab.busy]
+        tab.busy |= {each.id: texts.UPLOAD_WAITING for each in documents}
+        yield self._draw.shelf(tab)
+        pump = Pump[tuple[int, str]](self._gate)  # not stopped with the tab, like an upload
+        pump.start(lambda: stream_again(documents, self._actions.read_again))
+        for changes in pump.watch():
+            for document, told in changes:
+                tab.busy[document] = told
+                if not told:
+                    del tab.busy[document]
+            if changes:
+                ended = any(not told for _, told in changes)
+                yield self._draw.library(tab) if ended else self._draw.shelf(tab)
+        yield self._draw.library(tab)
+
+    def forget(self, tab: Session, event: gr.EventData) -> Patch:
+        """Delete a document, or all that are selected, in a moment."""
+        documents = self._meant(tab, event, "forget")
+        if not documents:
+            return self._draw.library(tab)
+        ids = [each.id for each in documents]
+        label = documents[0].source if len(ids) == 1 else texts.count(len(ids), "document")
+
+        def delete() -> None:
+            for each in ids:
+                self._actions.delete(each)
+
+        tab.removals.append(Removal(label, delete, documents=ids))
+        citation = tab.citation(tab.shown, tab.opened)
+        if citation is not None and citation.document_id in ids:
+            tab.opened = None
+        if tab.reader is not None and tab.reader.id in ids:
+            tab.reader = None
+        return {**self._draw.proof(tab), **self._draw.library(tab), self._parts.undoing: gr.Timer(active=True)}
+
+    def _known(self, tab: Session, wanted: int | None) -> DocumentInfo | None:
+        """A document by an id that the browser sent."""
+        return next((each for each in tab.documents if each.id == wanted), None)
+
+    def _meant(self, tab: Session, event: gr.EventData, act: str) -> list[DocumentInfo]:
+        """The document that a button stands for, or all that are selected."""
+        if text(event, act) == "selected":
+            return [each for each in tab.documents if each.id in tab.listing.selected]
+        document = self._known(tab, number(event, act))
+        return [document] if document else []
+
+    # ---- taking back
+
+    def undo(self, tab: Session) -> Patch:
+        """Take back what was deleted last."""
+        if tab.removals:
+            tab.removals[-1].undo()
+        return {**self._draw.library(tab), **self._draw.conversations(tab)}
+
+    def settle(self, tab: Session) -> Patch:
+        """Draw what became of the deletions; the timer goes on while one can be taken back."""
+        ended = any(each.done.is_set() for each in tab.removals)
+        tab.removals = [each for each in tab.removals if each.problem or not each.done.is_set()]
+        waiting = any(not each.done.is_set() for each in tab.removals)
+        drawn = {**self._draw.library(tab), **self._draw.conversations(tab)} if ended else self._draw.undo(tab)
+        return {**drawn, self._parts.undoing: gr.Timer(active=waiting)}

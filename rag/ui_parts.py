@@ -1,0 +1,209 @@
+"""The parts of the page: library at the left, conversation in the middle, proof at the right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from rag import ui_render as render
+from rag import ui_render_documents as render_documents
+from rag import ui_texts as texts
+
+POLL_S = 1.0
+PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+BRAND = (
+    f'<h1>{texts.TITLE}<sup aria-hidden="true">[1]</sup></h1>'
+    f'<button type="button" id="library-toggle" aria-controls="library" aria-expanded="false">{texts.LIBRARY}</button>'
+)
+SHEET = (
+    f'<button type="button" id="sheet-toggle" aria-controls="proof-pane" aria-expanded="false">{texts.PROOF}</button>'
+)
+
+Patch = dict[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The parts at the left."""
+
+    new_chat: Any
+    upload: Any
+    uploads: Any
+    documents: Any
+    conversations: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The parts in the middle, while it is a conversation."""
+
+    status: Any
+    thread: Any
+    answer: Any
+    editing: Any
+    ask_box: Any
+    ask_button: Any
+    stop_button: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The parts in the middle, while it is the Documents view."""
+
+    head: Any
+    bulk: Any
+    rows: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All parts. Of the last four nothing is seen: what the browser keeps, what it saves, and two timers."""
+
+    column: Column
+    talk: Talk
+    shelf: Shelf
+    proof: Any
+    sources: Any
+    undo: Any
+    memory: Any
+    outbox: Any
+    starting: Any
+    undoing: Any
+
+
+def build_parts() -> Parts:
+    """Lay out the page; call inside `gr.Blocks`."""
+    with gr.Row(elem_id="app"):
+        column = _build_column()
+        talk, shelf = _build_talk(), _build_shelf()
+        with gr.Column(elem_id="proof-pane"):
+            part("sheet", SHEET)
+            proof = part("proof", render.render_proof(None), leaf="[data-leaf]")
+            sources = part("sources", cite="[data-n]")
+        undo = part("undo", undo="[data-undo]")
+        memory, outbox = part("memory"), part("outbox")
+    starting, undoing = gr.Timer(POLL_S, active=False), gr.Timer(POLL_S, active=False)
+    return Parts(column, talk, shelf, proof, sources, undo, memory, outbox, starting, undoing)
+
+
+def _build_column() -> Column:
+    with gr.Column(elem_id="library"):
+        part("brand", BRAND)
+        return Column(
+            new_chat=gr.Button(texts.NEW_CHAT, elem_id="new-chat"),
+            upload=gr.File(
+                label=texts.ADD_DOCUMENTS,
+                show_label=False,
+                container=False,
+                file_count="multiple",
+                type="filepath",
+                elem_id="upload",
+            ),
+            uploads=part("uploads"),
+            documents=part(
+                "documents",
+                render.render_documents([]),
+                browse="[data-view]",
+                read="[data-open]",
+                forget="[data-forget]",
+            ),
+            conversations=part(
+                "conversations",
+                reopen="[data-reopen]",
+                rename="[data-rename]",
+                export="[data-export]",
+                drop="[data-drop]",
+            ),
+        )
+
+
+def _build_talk() -> Talk:
+    with gr.Column(elem_id="talk"):
+        status = part("status")
+        with gr.Column(elem_id="scroll"):
+            thread = part("thread", cite="[data-n]", starter="[data-starter]")
+            answer = part("answer", cite="[data-n]", retry="[data-retry]", edit="[data-edit]")
+        with gr.Row(elem_id="composer"):
+            return Talk(
+                status,
+                thread,
+                answer,
+                editing=part("editing", unedit="[data-unedit]"),
+                ask_box=gr.Textbox(
+                    label=texts.ASK_LABEL,
+                    show_label=False,
+                    container=False,
+                    placeholder=texts.ASK_PLACEHOLDER,
+                    lines=1,
+                    max_lines=6,
+                    max_length=4000,
+                    autofocus=True,
+                    elem_id="ask-box",
+                ),
+                ask_button=gr.Button(texts.ASK, variant="primary", elem_id="ask-button"),
+                stop_button=gr.Button(texts.STOP, visible=False, elem_id="stop-button"),
+            )
+
+
+def _build_shelf() -> Shelf:
+    # What is looked for is sent while it is typed, a moment after the last letter
+    look = """
+    const fields = ['#look-for', '#look-state', '#look-sort'].map(id => element.querySelector(id));
+    let waiting;
+    const look = () => trigger('look', {query: fields[0].value, state: fields[1].value, sort: fields[2].value});
+    fields[0].addEventListener('input', () => { clearTimeout(waiting); waiting = setTimeout(look, 50); });
+    fields.slice(1).forEach(field => field.addEventListener('change', look));
+    """
+    # All boxes of the page are told each time, so that no tick is lost when many are made quickly
+    pick = """
+    element.addEventListener('change', e => {
+        if (!e.target.matches('[data-pick]')) return;
+        const boxes = [...element.querySelectorAll('[data-pick]')];
+        const told = on => boxes.filter(box => box.checked === on).map(box => box.dataset.pick).join(' ');
+        trigger('pick', {on: told(true), off: told(false)});
+    });
+    """
+    acts = {"again": "[data-again]", "forget": "[data-forget]"}
+    with gr.Column(elem_id="shelf"):
+        return Shelf(
+            head=gr.HTML(
+                render_documents.render_shelf_head(), elem_id="shelf-head", apply_default_css=False, js_on_load=look
+            ),
+            bulk=part("shelf-bulk", pickall="[data-pickall]", unpick="[data-unpick]", **acts),
+            rows=part(
+                "shelf-rows",
+                script=pick,
+                sort="[data-sort]",
+                turn="[data-page]",
+                read="[data-open]",
+                original="[data-original]",
+                **acts,
+            ),
+        )
+
+
+def part(elem_id: str, value: str = "", script: str = "", **events: str) -> Any:
+    """An HTML part of the page.
+
+    `events`: a click on what matches the selector triggers it, with its data-* values and, in a form, what the form's
+    first field holds as `value`. `script` runs once, when the part is there.
+    """
+    script += "".join(
+        f"element.addEventListener('click', e => {{ const hit = e.target.closest('{selector}'); if (hit) "
+        f"trigger('{event}', {{...hit.dataset, value: hit.form?.elements[0]?.value ?? ''}}); }});"
+        for event, selector in events.items()
+    )
+    return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=script or None)
+
+
+def number(event: gr.EventData, name: str) -> int | None:
+    """A whole number that the browser sent along with an event; None if it is not one."""
+    value = text(event, name)
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
+
+
+def text(event: gr.EventData, name: str) -> str:
+    """A text that the browser sent along with an event; empty if it did not."""
+    return str(getattr(event, name, ""))

@@ -1,0 +1,236 @@
+"""Records to HTML: the conversation, its sources, and the conversations that are kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+
+from rag import ui_texts as texts
+from rag.types import Answer, Citation, ConversationInfo, Timings, place
+from rag.ui_export import answer_text
+from rag.ui_render import UNSEEN, amount_of, escape, name_of
+from rag.ui_session import TurnView
+
+_MARKER = re.compile(r" ?\[(\d+(?:\s*,\s*\d+)*)\]")
+_OPEN_MARKER = re.compile(r" ?\[[\d,\s]*$")
+_PARAGRAPH = re.compile(r"\s*\n\s*\n\s*")
+
+
+def render_empty(documents: int, starters: Sequence[str]) -> str:
+    """What the conversation shows before the first question."""
+    if not documents:
+        add = f'<button type="button" class="add" data-add>{texts.ADD_DOCUMENTS}</button>'
+        return f'<div class="empty"><h2>{texts.EMPTY_LIBRARY_TITLE}</h2><p>{texts.EMPTY_LIBRARY}</p>{add}</div>'
+    tries = "".join(
+        f'<button type="button" data-starter="{index}">{escape(text)}</button>' for index, text in enumerate(starters)
+    )
+    tries = f'<h3>{texts.STARTERS}</h3><div class="starters">{tries}</div>' if tries else ""
+    return f'<div class="empty"><h2>{texts.EMPTY_TALK_TITLE}</h2><p>{texts.EMPTY_TALK}</p>{tries}</div>'
+
+
+def render_turn(turn: TurnView, index: int, opened: int | None, last: bool = False) -> str:
+    """A question and its answer as far as it has come. `opened`: the number whose passage is shown."""
+    body = _answer(turn, index, opened) + _acts(turn, last)
+    return f'<article class="turn"><h2 class="q" dir="auto">{escape(turn.question)}</h2>{body}</article>'
+
+
+def _acts(turn: TurnView, last: bool) -> str:
+    """What can be done with a finished answer; only the last question can be asked again or edited."""
+    acts = []
+    if turn.answer is not None:
+        copied = escape(answer_text(turn.answer))
+        acts.append(f'<button type="button" data-copy="{copied}" data-done="{texts.COPIED}">{texts.COPY}</button>')
+    if last and not turn.running:
+        acts.append(f'<button type="button" data-retry>{texts.RETRY}</button>')
+        acts.append(f'<button type="button" data-edit>{texts.EDIT}</button>')
+    return f'<p class="acts">{"".join(acts)}</p>' if acts else ""
+
+
+def _answer(turn: TurnView, index: int, opened: int | None) -> str:
+    if turn.answer is not None:
+        if turn.answer.refused:
+            text = _paragraphs(_linked(turn.answer.text, turn.sources, index, opened))
+            return f'<div class="a refuse">{text}{_searched(turn)}</div><p class="meta">{_meta(turn.answer)}</p>'
+        text = _paragraphs(_sentences(turn.answer, index, opened))
+        return f'<div class="a">{text}</div><p class="meta">{_meta(turn.answer)}</p>'
+    text = _paragraphs(_linked(_OPEN_MARKER.sub("", turn.text), turn.sources, index, opened))
+    if turn.phase == "failed":
+        return f'<div class="a">{text}<p class="error" role="alert">{escape(turn.error)}</p></div>'
+    if turn.phase == "stopped":
+        tag = f'<p class="meta"><span class="tag">{texts.STOPPED}</span></p>'
+        return f'<div class="a">{text}</div>{tag}' if text else f'<p class="meta">{texts.STOPPED_EARLY}</p>'
+    if text:
+        return f'<div class="a writing">{text}</div>'
+    return f'<div class="a"><p class="phase">{_phase(turn)}</p></div>'
+
+
+def _searched(turn: TurnView) -> str:
+    """What a refused question was asked of, and what came nearest."""
+    count = texts.count(turn.searched, "document")
+    names = ", ".join(dict.fromkeys(f"<bdi>{escape(source.source)}</bdi>" for source in turn.sources))
+    if not names:
+        return f'<p class="searched">{texts.SEARCHED_NOTHING_NEAR.format(count=count)}</p>'
+    return f'<p class="searched">{texts.SEARCHED.format(count=count, names=names)}</p>'
+
+
+def _phase(turn: TurnView) -> str:
+    clock = f' <span class="num">{turn.seconds:.0f} s</span>' if turn.seconds >= 2 else ""
+    if turn.phase == "waiting" and turn.progress is not None:
+        return f"{texts.WAITING_MODEL}: {escape(turn.progress.what)} {amount_of(turn.progress)}"
+    if turn.phase == "queued":
+        return f"{texts.WAITING_TURN}{clock}"
+    if turn.phase == "reading":
+        return texts.READING.format(count=texts.count(len(turn.sources), "passage")) + clock
+    return texts.SEARCHING + clock
+
+
+def _linked(text: str, sources: Sequence[Citation], index: int, opened: int | None) -> str:
+    """Escaped text whose [n] markers are buttons where a source has that number."""
+    known = {source.number for source in sources}
+
+    def link(marker: re.Match[str]) -> str:
+        numbers = [int(number) for number in marker[1].split(",")]
+        return _links([number for number in numbers if number in known], index, opened) or marker[0]
+
+    return _MARKER.sub(link, escape(text))  # escaping leaves brackets and digits alone
+
+
+def _sentences(answer: Answer, index: int, opened: int | None) -> str:
+    parts = []
+    for sentence in answer.sentences:
+        space = sentence.text[len(sentence.text.rstrip()) :]
+        # A paragraph inside would tear the element apart, also one that shows once invisible controls are gone
+        body = _PARAGRAPH.sub("\n", UNSEEN.sub("", sentence.text)).strip()
+        if not body:
+            parts.append(space)
+        elif sentence.citations:
+            parts.append(f"{escape(body)}{_links(sentence.citations, index, opened)}{space}")
+        else:
+            parts.append(f'<span class="un">{escape(body)}</span><span class="flag">{texts.UNSUPPORTED}</span>{space}')
+    return "".join(parts)
+
+
+def _links(numbers: Collection[int], index: int, opened: int | None) -> str:
+    return "".join(
+        f'<button type="button" class="n{" on" if number == opened else ""}" data-turn="{index}" data-n="{number}" '
+        f'aria-label="Source {number}" aria-pressed="{str(number == opened).lower()}">{number}</button>'
+        for number in numbers
+    )
+
+
+def _paragraphs(markup: str) -> str:
+    return "".join(f'<p dir="auto">{part}</p>' for part in _PARAGRAPH.split(markup.strip()) if part)
+
+
+def _meta(answer: Answer) -> str:
+    spent: Timings = answer.timings
+    parts = [f"{texts.count(len(answer.sources), 'source')} read"]
+    if spent.first_token_s > 0:
+        parts.append(f"first word {spent.first_token_s:.1f} s")
+    parts.append(f"{spent.total_s:.1f} s in all")
+    if spent.tokens_per_s > 0:
+        parts.append(f"{spent.tokens_per_s:.0f} tokens/s")
+    parts.append(escape(answer.model))
+    if spent.peak_memory_mb > 0:
+        parts.append(f"{spent.peak_memory_mb * 1.048576 / 1000:.1f} GB memory")
+    return " · ".join(f"<span>{part}</span>" for part in parts)
+
+
+def render_sources(turn: TurnView | None, index: int | None, opened: int | None) -> str:
+    """The passages of a turn, the opened one marked."""
+    if turn is None or not turn.sources:
+        return ""
+    refused = turn.answer is not None and turn.answer.refused
+    head = f"<h2>{texts.SOURCES_NEAR if refused else texts.SOURCES_READ}<small>{texts.SOURCES_FACTS}</small></h2>"
+    return head + "".join(_source(source, index or 0, source.number == opened) for source in turn.sources)
+
+
+def _source(source: Citation, index: int, on: bool) -> str:
+    where = place(source.page, source.page_label)
+    facts = [escape(f"p. {where.removeprefix('page ')}" if where.startswith("page ") else where)] if where else []
+    facts.append(f'<span title="{texts.SCORE}">{source.score:.2f}</span>')
+    return (
+        f'<button type="button" class="src{" on" if on else ""}" data-turn="{index}" data-n="{source.number}" '
+        f'aria-pressed="{str(on).lower()}"><span class="n{" on" if on else ""}">{source.number}</span>'
+        f"{name_of(source.source)}<small>{' · '.join(facts)}</small>"
+        f'<span class="start" dir="auto">{escape(" ".join(source.text.split())[:240])}</span></button>'
+    )
+
+
+def render_editing(editing: bool) -> str:
+    """Above the ask box, while the last question is being edited."""
+    if not editing:
+        return ""
+    cancel = f'<button type="button" data-unedit>{texts.EDIT_CANCEL}</button>'
+    return f'<div class="editing" role="status"><span>{texts.EDITING}</span>{cancel}</div>'
+
+
+def render_conversations(kept: Sequence[ConversationInfo], shown: int | None, hours: str, note: str = "") -> str:
+    """The conversations that can be reopened. `hours`: how long they stay where each browser has its own, else ""."""
+    head = f"<h2>{texts.CONVERSATIONS}</h2>"
+    head += f'<p class="note bad" role="alert">{escape(note)}</p>' if note else ""
+    if not kept:
+        return f'{head}<p class="note">{texts.NO_CONVERSATIONS}</p>'
+    alone = f'<p class="note">{texts.CONVERSATIONS_ALONE.format(hours=hours)}</p>' if hours else ""
+    return f'{head}{alone}<ul class="docs">{"".join(_kept(info, info.id == shown) for info in kept)}</ul>'
+
+
+def _kept(info: ConversationInfo, shown: bool) -> str:
+    name, current = escape(info.name), ' aria-current="true"' if shown else ""
+    detail = f"{_day(info.updated)} · {texts.count(info.turns, 'question')}"
+    return (
+        f'<li class="doc{" on" if shown else ""}">'
+        f'<button type="button" class="name" data-reopen="{info.id}" title="{name}"{current}><bdi>{name}</bdi></button>'
+        f'<button type="button" class="x" data-more aria-expanded="false" aria-label="{texts.MORE}: {name}">'
+        f'<span aria-hidden="true">⋯</span></button><small>{detail}</small>'
+        f'<form class="more" hidden><input value="{name}" maxlength="120" aria-label="{texts.NAME}" autocomplete="off">'
+        f'<button type="submit" data-rename="{info.id}">{texts.RENAME}</button>'
+        f'<button type="button" class="danger" data-drop="{info.id}">{texts.DELETE}</button>'
+        f"{_export(info.id, 'md', 'Markdown')}{_export(info.id, 'json', 'JSON')}</form></li>"
+    )
+
+
+def _export(number: int, suffix: str, kind: str) -> str:
+    label = texts.EXPORT.format(kind=kind)
+    return (
+        f'<button type="button" data-export="{number}" data-format="{suffix}" aria-label="{label}" title="{label}">'
+        f'<span aria-hidden="true">↓ </span>{kind}</button>'
+    )
+
+
+def _day(updated: str) -> str:
+    """A day in words: today, yesterday, Friday, 3 March, 3 March 2025."""
+    day = datetime.fromisoformat(updated).astimezone().date()
+    today = date.today()
+    if day >= today:
+        return texts.TODAY
+    if day == today - timedelta(days=1):
+        return texts.YESTERDAY
+    if day > today - timedelta(days=7):
+        return f"{day:%A}"
+    return f"{day.day} {day:%B}" if day.year == today.year else f"{day.day} {day:%B %Y}"
+
+
+def render_undo(label: str) -> str:
+    """What was just deleted, while it can be taken back."""
+    if not label:
+        return ""
+    told = texts.DELETED.format(name=f"<bdi>{escape(label)}</bdi>")
+    undo = f'<button type="button" data-undo>{texts.UNDO}</button>'
+    return f'<div class="undo" role="status"><span>{told}</span>{undo}</div>'
+
+
+def render_memory(visitor: str, conversation: int | None) -> str:
+    """What the browser is to remember; ui.js keeps it. Not shown."""
+    return f'<i data-visitor="{escape(visitor)}" data-conversation="{conversation or ""}"></i>'
+
+
+def render_outbox(name: str, text: str, serial: int) -> str:
+    """A file for the browser to save; ui.js does so when the serial number is a new one. Not shown."""
+    return f'<i data-name="{escape(name)}" data-text="{escape(text)}" data-serial="{serial}"></i>'
+
+
+def render_offer(name: str, address: str, serial: int) -> str:
+    """The same for a file that the browser fetches."""
+    return f'<i data-name="{escape(name)}" data-href="{escape(address)}" data-serial="{serial}"></i>'

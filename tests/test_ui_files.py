@@ -1,0 +1,53 @@
+"""Originals are handed out at addresses of their own, for a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from rag import ui_files
+from rag.ui_files import Files
+
+
+@pytest.fixture
+def files() -> Files:
+    return Files()
+
+
+@pytest.fixture
+def client(files: Files) -> TestClient:
+    return TestClient(Starlette(routes=[files.route]))
+
+
+def test_a_file_is_downloaded_whole_and_never_shown(files: Files, client: TestClient, tmp_path: Path) -> None:
+    path = tmp_path / "Größe <b>.html"
+    path.write_bytes(b"<script>alert(1)</script>")
+    response = client.get(files.offer(path))
+    assert response.content == path.read_bytes()
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert response.headers["content-disposition"].startswith("attachment; filename*=utf-8''Gr%C3%B6%C3%9Fe")
+
+
+def test_an_address_cannot_be_guessed_and_is_gone_after_a_minute(
+    files: Files, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("secret")
+    first, second = files.offer(path), files.offer(path)
+    assert first != second
+    assert len(first.removeprefix("original/")) == 43
+    for guess in ("original/a.txt", "original/" + "A" * 43, "original/..%2Fa.txt"):
+        assert client.get(guess).status_code == 404
+    now = ui_files.time.monotonic()
+    monkeypatch.setattr(ui_files.time, "monotonic", lambda: now + 61)
+    response = client.get(first)
+    assert response.status_code == 404
+    assert "secret" not in response.text
+    assert "Choose Download again" in response.text
+
+
+def test_a_file_that_went_meanwhile_is_not_found(files: Files, client: TestClient, tmp_path: Path) -> None:
+    assert client.get(files.offer(tmp_path / "gone")).status_code == 404

@@ -12,6 +12,7 @@ SUPPORT = 0.5  # share of a sentence's content words that a source must have for
 _MARKER = re.compile(r"\s*\[(\d+(?:\s*,\s*\d+)*)\]")
 _ROUND_MARKER = re.compile(r"\((\d{1,2})\)(?=\W*$)")  # small models write "(2)" as well
 _LEAD_IN = re.compile(r"^\s*(?:according to|as stated in|in)\s+(?:source\s+)?(\[\d+\]),?\s*", re.IGNORECASE)
+_STRANDED = re.compile(r"[,;](?=[.!?]?\s*$)")  # "64.00 pounds, [2]." without its marker
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _STEM = 5  # letters that stand for a word's stem: "capped" and "capping" meet
@@ -89,7 +90,7 @@ def _check_sentence(piece: str, sources: Sequence[Citation], question: str) -> S
     shown = {str(source.number) for source in sources}
     piece = _ROUND_MARKER.sub(lambda match: f"[{match[1]}]" if match[1] in shown else match[0], piece)
     claimed = [int(number) for group in _MARKER.findall(piece) for number in group.split(",")]
-    text = _MARKER.sub("", _without_lead_in(piece))
+    text = _STRANDED.sub("", _MARKER.sub("", _without_lead_in(piece)))
     scores = {source.number: support(text, source.text, f"{question} {source.source}") for source in sources}
     held = [number for number in dict.fromkeys(claimed) if scores.get(number, 0.0) >= SUPPORT]
     if not held and scores:

@@ -108,10 +108,10 @@ def _act(act: str, number: int, label: str, name: str, sign: str) -> str:
 
 
 def _reason(document: DocumentInfo) -> str:
-    """Why a document could not be read, and what to do about it."""
+    """Why a document, or part of it, could not be read, and what to do about it."""
     reason = document.reason or ""
-    way = "" if ";" in reason else next((way for word, way in texts.WAYS_OUT if word in reason), texts.WAY_OUT)
-    kept = f" {texts.EARLIER_KEPT}" if document.state == "ready" else ""
+    way = "" if ";" in reason else texts.WAYS_OUT.get(document.outcome, texts.WAY_OUT)
+    kept = f" {texts.EARLIER_KEPT}" if document.outcome == "ready" else ""
     return f"{escape(reason[:1].upper() + reason[1:].rstrip('.'))}.{f' {way}' if way else ''}{kept}"
 
 

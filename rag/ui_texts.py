@@ -98,15 +98,16 @@ LEAF_BEFORE = "Back"
 LEAF_AFTER = "Forward"
 EARLIER_KEPT = "What was read of it earlier still answers."
 WAY_OUT = "Put that right and choose Read again, or delete it."
-WAYS_OUT = (
-    ("password", "Save a copy without one and add that."),
-    ("pictures only", "Have its text recognised (OCR) and add the result."),
-    ("no text", "If it holds pictures of text, have them recognised (OCR) and add the result."),
-    ("not there", "Put it back where it was and choose Read again, or delete it."),
-    ("cannot be read", "Put it back where it was and choose Read again, or delete it."),
-    ("too large", "Split it and add the parts, or raise RAG_MAX_FILE_MB."),
-    ("damaged", "Save it anew in the program it comes from and add that."),
-)
+WAYS_OUT = {  # by what reading a file came to
+    "partial": "",
+    "empty": "If it holds pictures of text, see that RAG_OCR is not off.",
+    "password": "Save a copy without one and add that.",
+    "unsupported": "Save it as PDF or in another format that is read, and add that.",
+    "corrupt": "Save it anew in the program it comes from and add that.",
+    "too_large": "Split it and add the parts, or raise the limit that it names.",
+    "timed_out": "Split it and add the parts, or raise RAG_PARSE_TIMEOUT.",
+    "unreadable": "Put it back where it was and choose Read again, or delete it.",
+}
 
 SEARCHING = "Searching your documents"
 READING = "Reading {count}"

@@ -33,9 +33,9 @@ REFUSED = [case for case in CASES if case["refused"]]
 THREADS = lines("sample_threads.jsonl")
 
 # What the default models get wrong, measured. These are refused though their passage is read:
-NOT_CITED = {"study-rig", "study-rig-cost", "calls-gauge", "board-against", "faq-rooibos", "faq-distilled"}
+NOT_CITED = {"calls-fuse", "faq-rooibos"}
 # and these are answered with something near, since every name in them occurs in the library.
-NOT_REFUSED = {"refuse-auditor", "refuse-phosphoric", "refuse-k7-price"}
+NOT_REFUSED = {"refuse-auditor", "refuse-phosphoric"}
 
 
 def sources(case: dict[str, Any]) -> list[str]:
@@ -103,10 +103,10 @@ def test_figures(answers: dict[str, Answer]) -> None:
         f"{cited} cite the right document, {lost} are refused; "
         f"of {len(REFUSED)} that it does not, {refused} are refused"
     )
-    assert facts >= 0.74 * len(asked)
-    assert cited >= 0.85 * len(asked)
-    assert lost <= 0.13 * len(asked)
-    assert refused >= 12
+    assert facts >= 0.8 * len(asked)
+    assert cited >= 0.9 * len(asked)
+    assert lost <= 0.08 * len(asked)
+    assert refused >= 13
 
 
 def test_every_citation_is_the_text_at_its_offsets(library: Library, answers: dict[str, Answer]) -> None:

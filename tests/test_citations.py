@@ -111,6 +111,12 @@ def test_a_marker_in_round_brackets_is_one_at_the_end_of_a_sentence() -> None:
     assert check_answer("The warranty lasts 24 months (7).", [WARRANTY])[1][0].citations == ()
 
 
+def test_a_comma_before_a_marker_goes_with_it() -> None:
+    assert (
+        check_answer("The warranty lasts 24 months, [2].", [MANUAL, WARRANTY])[0] == "The warranty lasts 24 months. [2]"
+    )
+
+
 def test_several_markers_of_one_sentence() -> None:
     again = source(2, MANUAL.text)
     text, _ = check_answer("Descale every 60 days in hard water [1, 2][1].", [MANUAL, again])

@@ -21,6 +21,7 @@ from rag.types import (
     ConversationInfo,
     DocumentInfo,
     Mark,
+    Outcome,
     PageImage,
     Passage,
     Progress,
@@ -314,20 +315,23 @@ def test_a_long_library_is_cut_in_the_narrow_list() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "way"),
+    ("reason", "outcome", "way"),
     [
-        ("it needs a password", "It needs a password. Save a copy without one and add that."),
-        ("it needs a password; save a copy without one", "It needs a password; save a copy without one."),
-        ("it holds pictures only, no text", "Have its text recognised (OCR) and add the result."),
-        ("it is odd", "It is odd. Put that right and choose Read again, or delete it."),
+        ("it needs a password", "password", "It needs a password. Save a copy without one and add that."),
+        ("it needs a password; save a copy without one", "password", "It needs a password; save a copy without one."),
+        ("no text was found", "empty", "If it holds pictures of text, see that RAG_OCR is not off."),
+        ("it came no further", "timed_out", "Split it and add the parts, or raise RAG_PARSE_TIMEOUT."),
     ],
 )
-def test_a_document_that_failed_says_why_and_what_to_do(reason: str, way: str) -> None:
-    failed = DocumentInfo(2, "c", "b.pdf", "b", "failed", reason, 0, 0, 9, "2026-01-05T10:00:00Z")
+def test_a_document_that_failed_says_why_and_what_to_do(reason: str, outcome: Outcome, way: str) -> None:
+    failed = DocumentInfo(2, "c", "b.pdf", "b", "failed", reason, 0, 0, 9, "2026-01-05T10:00:00Z", outcome)
     text = Tags(shelf.render_shelf(Listing(), [failed], {})).text
     assert way in text
     assert "still answers" not in text
-    assert "still answers" in Tags(shelf.render_shelf(Listing(), [replace(failed, state="ready")], {})).text
+    newer = replace(failed, state="ready", outcome="ready")
+    assert "still answers" in Tags(shelf.render_shelf(Listing(), [newer], {})).text
+    partial = replace(failed, state="ready", outcome="partial", reason="1 of 2 pages not read")
+    assert "still answers" not in Tags(shelf.render_shelf(Listing(), [partial], {})).text
 
 
 def test_sizes_and_days_are_in_words() -> None:

@@ -52,7 +52,7 @@ def _document(document: DocumentInfo) -> str:
     opened = f'<button type="button" class="name" data-open="{document.id}" title="{name}"><bdi>{name}</bdi></button>'
     return (
         f'<li class="doc">{opened if ready else name_of(document.source)}'
-        f"{_state(ready, texts.READY if ready else texts.FAILED)}"
+        f"{_state(ready, state_word(document))}"
         f'<button type="button" class="x" data-forget="{document.id}" aria-label="{texts.DELETE} {name}">'
         f'<span aria-hidden="true">×</span></button>'
         f"<small>{' · '.join(filter(None, (detail if ready else '', escape(document.reason or ''))))}</small></li>"
@@ -81,6 +81,13 @@ def name_of(source: str) -> str:
     """A file's name, cut where the room ends, whole on hover; its own direction moves nothing around it."""
     name = escape(source)
     return f'<bdi class="name" title="{name}">{name}</bdi>'
+
+
+def state_word(document: DocumentInfo) -> str:
+    """Whether a document answers, and whether all of it does."""
+    if document.state != "ready":
+        return texts.FAILED
+    return texts.PARTLY if document.outcome == "partial" else texts.READY
 
 
 def _state(good: bool, word: str) -> str:

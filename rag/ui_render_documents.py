@@ -8,7 +8,7 @@ from datetime import datetime
 from rag import ui_texts as texts
 from rag.types import DocumentInfo
 from rag.ui_listing import PAGE, Listing
-from rag.ui_render import escape, name_of
+from rag.ui_render import escape, name_of, state_word
 
 _COLUMNS = ("name", "state", "pages", "chunks", "size", "updated")
 _UNITS = ("B", "kB", "MB", "GB")
@@ -74,7 +74,7 @@ def _column(name: str, listing: Listing) -> str:
 
 def _row(document: DocumentInfo, selected: bool, busy: str) -> str:
     name, ready, number = escape(document.source), document.state == "ready", document.id
-    state = escape(busy) if busy else texts.READY if ready else texts.FAILED
+    state = escape(busy) if busy else state_word(document)
     kind = "soft" if busy else "ok" if ready and not document.reason else "bad"
     reason = f'<tr class="why"><td></td><td colspan="7">{_reason(document)}</td></tr>' if document.reason else ""
     opened = (

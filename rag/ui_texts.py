@@ -120,6 +120,7 @@ UNEXPECTED = "Something went wrong on this machine. The details are in the log; 
 ADD_FAILED = "could not be added; the details are in the log"
 
 READY = "ready"
+PARTLY = "partly read"
 FAILED = "not added"
 KNOWN = "already there"
 UPLOAD_WAITING = "waiting"

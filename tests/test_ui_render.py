@@ -331,7 +331,9 @@ def test_a_document_that_failed_says_why_and_what_to_do(reason: str, outcome: Ou
     newer = replace(failed, state="ready", outcome="ready")
     assert "still answers" in Tags(shelf.render_shelf(Listing(), [newer], {})).text
     partial = replace(failed, state="ready", outcome="partial", reason="1 of 2 pages not read")
-    assert "still answers" not in Tags(shelf.render_shelf(Listing(), [partial], {})).text
+    text = Tags(shelf.render_shelf(Listing(), [partial], {})).text
+    assert "partly read" in text
+    assert "still answers" not in text
 
 
 def test_sizes_and_days_are_in_words() -> None:

@@ -17,6 +17,7 @@ from rag.types import (
     Citation,
     DocumentInfo,
     FileReport,
+    Outcome,
     PageImage,
     Passage,
     PictureProblem,
@@ -197,7 +198,9 @@ class Fakes:
 
 def document(number: int, source: str, pages: int, chunks: int, reason: str | None = None) -> DocumentInfo:
     state = "failed" if reason else "ready"
-    return DocumentInfo(number, "default", source, source, state, reason, pages, chunks, 1000, "2026-01-05T10:00:00Z")
+    outcome: Outcome = "password" if reason else "ready"
+    when = "2026-01-05T10:00:00Z"
+    return DocumentInfo(number, "default", source, source, state, reason, pages, chunks, 1000, when, outcome)
 
 
 LIBRARY = [

@@ -34,17 +34,17 @@ def run(step: list[str | Path]) -> int:
     return status
 
 
-def provide_chromium() -> bool:
-    """See that the browser tests find Chromium; install it where that is this program's business."""
-    if shutil.which("chromium"):
+def provide(program: str) -> bool:
+    """See that the tests find a program, which a Debian package is named after; install it where that may be done."""
+    if shutil.which(program):
         return True
     if not (shutil.which("apt-get") and os.geteuid() == 0):
-        print("chromium is missing: install it (`sudo apt-get install chromium`), or leave its tests out with --fast")
+        print(f"{program} is missing: install it (`sudo apt-get install {program}`), or use --fast")
         return False
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     run(["apt-get", "-qq", "update"])
-    run(["apt-get", "-qq", "install", "--yes", "--no-install-recommends", "chromium"])
-    return shutil.which("chromium") is not None
+    run(["apt-get", "-qq", "install", "--yes", "--no-install-recommends", program])
+    return shutil.which(program) is not None
 
 
 def main() -> int:
@@ -53,7 +53,7 @@ def main() -> int:
     parser.add_argument("--fast", action="store_true", help="only the tests that need no model and no browser")
     options, pytest_args = parser.parse_known_args()
     if not options.fast:
-        if not provide_chromium():
+        if not all([provide("chromium"), provide("npm")]):  # npm fetches axe-core
             return 1
         if failed := [step for step in CHECKS if run(step)]:
             print("failed, so the tests were not run:", "; ".join(Path(step[0]).name for step in failed))

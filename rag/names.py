@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 _WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
 _ENGLISH = re.compile(  # words that German, French and Spanish do not have
     r"\b(?:and|are|by|did|does|for|from|how|is|of|that|the|to|were|what|when|where|which|who|why|with)\b", re.IGNORECASE
 )
+_ALIKE = 0.9  # "Wessel" and "Wesel" are; "Slovakia" and "Slovenia" are not
 _ROOT = 5  # letters that stand for a word: "American" and "America" meet
 
 
-def absent_names(text: str, others: Iterable[str]) -> list[str]:
+def absent_names(text: str, others: Iterable[str], *, misspelt: bool = False) -> list[str]:
     """The names and codes of a sentence that none of the other texts has: it speaks of what they do not.
 
     Names are capitalised words inside an English sentence (in other languages capitals may say less), codes are words
-    with letters and digits, or numbers of three digits and more, which are not often written out.
+    with letters and digits, or numbers of three digits and more, which are not often written out. Where a name may be
+    `misspelt`, one that is a letter off counts as there.
     """
     known: set[str] = set()
     for other in others:
@@ -26,9 +29,12 @@ def absent_names(text: str, others: Iterable[str]) -> list[str]:
     found = _WORD.findall(text)
     english = _ENGLISH.search(text) is not None
     names = [word for at, word in enumerate(found) if _is_code(word) or (english and at > 0 and _is_name(word))]
-    return [
+    absent = [
         name for name in names if not _words(name) <= known and (_is_code(name) or name.lower()[:_ROOT] not in roots)
     ]
+    if misspelt:
+        absent = [name for name in absent if _is_code(name) or not get_close_matches(name.lower(), known, 1, _ALIKE)]
+    return absent
 
 
 def file_words(source: str) -> str:

@@ -58,7 +58,7 @@ class LibraryRetriever(BaseRetriever):
             passages = [self._passage(parts) for parts in self._merge(nearest)]
         near = nearest[: max(self.k, CONSIDERED)]
         said = [text for chunk in near for text in (chunk.page_content, file_words(chunk.metadata["source"]))]
-        absent = absent_names(query, said)
+        absent = absent_names(query, said, misspelt=True)
         return [
             _numbered(passage, number, score=round(cosines[int(str(passage.id))], 4), absent=absent)
             for number, passage in enumerate(passages, start=1)

@@ -26,3 +26,11 @@ def test_names_that_no_other_text_has(question: str, absent: list[str]) -> None:
         file_words("Tarnbeck_K3.pdf"),
     ]
     assert absent_names(question, said) == absent
+
+
+@pytest.mark.parametrize(("name", "there"), [("Wessel", True), ("Wesl", False), ("K3", True), ("K4", False)])
+def test_a_name_may_be_a_letter_off_where_it_may_be_misspelt(name: str, there: bool) -> None:
+    said = ["The Wesel canal carried the K3."]
+    assert (absent_names(f"What does the {name} run parallel to?", said, misspelt=True) == []) == there
+    assert absent_names("What does the Wessel run parallel to?", said) == ["Wessel"]
+    assert absent_names("What is the capital of Slovakia?", ["Slovenia has one"], misspelt=True) == ["Slovakia"]

@@ -25,7 +25,14 @@ from rag.models import Report
 
 Asked = TypeVar("Asked", bound=System)
 
-_EDGES = ("__main__", "evaluate", "terminal", "ui")  # modules, by their beginning, that no answer depends on
+_EDGES = (
+    "__main__",
+    "calibrate",
+    "conversations",
+    "evaluate",
+    "terminal",
+    "ui",
+)  # modules, by their beginning, that no answer depends on
 _READING = ("loaders", "splitter")  # those that make the chunks
 _PLACES = {"library", "collection", "cache", "offline", "hf_token", "llm_api_key", "host", "port"}  # settings: neither
 

@@ -20,7 +20,7 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30f
 
 
 class Weights(NamedTuple):
-    """What counts in ranking, beside the cosine's 1; `python -m benchmarks.ablation` prints what each is worth."""
+    """What counts in ranking, beside the cosine's 1; `python -m benchmarks.retrieval` prints what each is worth."""
 
     words: float = 0.5  # BM25
     sentence: float = 1.0  # what one sentence has of the question

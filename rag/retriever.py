@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -55,7 +56,8 @@ class LibraryRetriever(BaseRetriever):
             openings = self.manifest.openings({chunk.metadata["document_id"] for chunk in chunks.values()}, OPENING)
             ranked = rank(query, Candidates(chunks, cosines, by_words, openings), self.weights)
             nearest = distinct(chunks[chunk_id] for chunk_id in ranked)
-            passages = [self._passage(parts) for parts in self._merge(nearest)]
+            text_of = cache(lambda document_id: document_text(self.manifest.pages(document_id)))
+            passages = [_passage(parts, text_of) for parts in self._merge(nearest)]
         near = nearest[: max(self.k, CONSIDERED)]
         said = [text for chunk in near for text in (chunk.page_content, file_words(chunk.metadata["source"]))]
         absent = absent_names(query, said, misspelt=True)
@@ -75,15 +77,6 @@ class LibraryRetriever(BaseRetriever):
     def _shown_size(self, chunk: Document) -> int:
         return self.size(_numbered(chunk, self.k))
 
-    def _passage(self, chunks: Sequence[Document]) -> Document:
-        """The passage that chunks make, under the best one's id."""
-        best = chunks[0]
-        if len(chunks) == 1:
-            return best
-        start, end = extent(chunks)
-        text = document_text(self.manifest.pages(best.metadata["document_id"]))[start:end]
-        return Document(text, id=best.id, metadata={**best.metadata, "start": start, "end": end})
-
 
 def beginning(passage: Document, budget: int, size: Callable[[Document], int]) -> Document:
     """As much from the start of a passage as fits into a budget of tokens."""
@@ -94,6 +87,16 @@ def beginning(passage: Document, budget: int, size: Callable[[Document], int]) -
         fits = size(part(passage, start, start + middle)) <= budget
         low, high = (middle, high) if fits else (low, middle - 1)
     return part(passage, start, start + low)
+
+
+def _passage(chunks: Sequence[Document], text_of: Callable[[int], str]) -> Document:
+    """The passage that chunks make, under the best one's id. `text_of` gives a document's text."""
+    best = chunks[0]
+    if len(chunks) == 1:
+        return best
+    start, end = extent(chunks)
+    text = text_of(best.metadata["document_id"])[start:end]
+    return Document(text, id=best.id, metadata={**best.metadata, "start": start, "end": end})
 
 
 def _numbered(passage: Document, number: int, **more: object) -> Document:

@@ -1,0 +1,131 @@
+"""What a reader asks of the manifest: documents, their text, chunks, and the search by words. manifest.py writes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from langchain_core.documents import Document
+
+from rag.database import Database
+from rag.errors import LibraryError
+from rag.types import DocumentInfo
+
+COUNTS = """
+    (SELECT count(*) FROM pages WHERE document_id = d.id AND number IS NOT NULL),
+    (SELECT count(*) FROM chunks WHERE document_id = d.id)
+"""
+_OUTCOME = """
+    CASE WHEN d.state = 'failed' THEN coalesce(f.outcome, 'corrupt')
+    WHEN d.unread IS NOT NULL THEN 'partial' ELSE 'ready' END
+"""
+_INFO = f"""
+SELECT d.id, d.collection, d.source, d.path, d.state, coalesce(d.reason, d.unread), {COUNTS}, d.size, d.updated,
+    {_OUTCOME}
+FROM documents d LEFT JOIN failures f ON f.document_id = d.id WHERE d.state IN ('ready', 'failed')
+"""
+
+
+class ManifestReader(Database):
+    """The reading side of a manifest: only what is visible, for any number of threads. Raises LibraryError."""
+
+    def documents(self, collection: str | None = None) -> list[DocumentInfo]:
+        """The visible documents, of one collection or of all, by source."""
+        where, values = ("AND d.collection = ?", [collection]) if collection else ("", [])
+        return [DocumentInfo(*row) for row in self._read(f"{_INFO} {where} ORDER BY d.source, d.path", values)]
+
+    def document(self, document_id: int) -> DocumentInfo:
+        """One visible document; LibraryError when it has been deleted."""
+        row = self._row(f"{_INFO} AND d.id = ?", [document_id])
+        if row is None:
+            raise LibraryError("this document is no longer in the library")
+        return DocumentInfo(*row)
+
+    def answers(self, collection: str) -> bool:
+        """Whether any document of the collection is ready."""
+        return self._row("SELECT 1 FROM documents WHERE state = 'ready' AND collection = ?", [collection]) is not None
+
+    def named(self, collection: str, name: str) -> DocumentInfo:
+        """The document whose source, or path, is this name; LibraryError when there is none, or more than one."""
+        found = [info for info in self.documents(collection) if name in (info.source, info.path)]
+        if not found:
+            raise LibraryError(
+                f"no document {name!r} in collection {collection!r}; `python -m rag documents` lists them"
+            )
+        if len(found) > 1:
+            paths = ", ".join(info.path for info in found)
+            raise LibraryError(f"{len(found)} documents are called {name!r}; give the path of one: {paths}")
+        return found[0]
+
+    def pages(self, document_id: int) -> list[Document]:
+        """The extracted text of a document, page by page."""
+        rows = self._read(
+            "SELECT number, label, text FROM pages WHERE document_id = ? ORDER BY position", [document_id]
+        )
+        return [Document(text, metadata={"page": number, "page_label": label}) for number, label, text in rows]
+
+    def chunk_ids(self, document_id: int) -> list[int]:
+        """The ids of a document's chunks, in reading order."""
+        return [row[0] for row in self._read("SELECT id FROM chunks WHERE document_id = ? ORDER BY id", [document_id])]
+
+    def chunks(self, ids: Iterable[int]) -> dict[int, Document]:
+        """Chunks of visible documents by id; ids that are not visible are left out."""
+        found = {}
+        for chunk_id in ids:
+            row = self._row(
+                "SELECT c.text, d.source, c.document_id, c.page, c.page_label, c.start, c.end "
+                "FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id = ? AND d.state = 'ready'",
+                [chunk_id],
+            )
+            if row:
+                names = ("source", "document_id", "page", "page_label", "start", "end")
+                found[chunk_id] = Document(row[0], id=str(chunk_id), metadata=dict(zip(names, row[1:], strict=True)))
+        return found
+
+    def openings(self, document_ids: Iterable[int], length: int) -> dict[int, str]:
+        """The names of documents, and the first `length` characters of their first pages."""
+        query = (
+            "SELECT d.source || char(10) || substr(p.text, 1, ?) FROM documents d "
+            "JOIN pages p ON p.document_id = d.id AND p.position = 0 WHERE d.id = ?"
+        )
+        rows = {document_id: self._row(query, [length, document_id]) for document_id in document_ids}
+        return {document_id: row[0] for document_id, row in rows.items() if row}
+
+    def keyword_search(self, collection: str, question: str, k: int) -> dict[int, float]:
+        """The k visible chunks that match the question's words best, best first: id to BM25 score (above 0)."""
+        words = dict.fromkeys(re.findall(r"\w+", question.lower()))
+        if not words:
+            return {}
+        rows = self._read(
+            "SELECT c.id, -keywords.rank FROM keywords "
+            "JOIN chunks c ON c.id = keywords.rowid JOIN documents d ON d.id = c.document_id "
+            "WHERE keywords MATCH ? AND d.state = 'ready' AND d.collection = ? ORDER BY keywords.rank LIMIT ?",
+            [" OR ".join(f'"{word}"' for word in words), collection, k],
+        )
+        return dict(rows)
+
+    def vectors(self, ids: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """The vectors of these chunks, shape (len(ids), dimension). LibraryError when a chunk is gone."""
+        query = "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.vector_key WHERE c.id = ?"
+        rows = [self._row(query, [i]) for i in ids]
+        if None in rows:
+            raise LibraryError("a document was removed from the library in this moment; try again")
+        return np.stack([np.frombuffer(row[0], np.float32) for row in rows if row])
+
+    def collections(self) -> list[str]:
+        """The names of the collections that hold anything."""
+        return [row[0] for row in self._read("SELECT DISTINCT collection FROM documents ORDER BY 1")]
+
+    def all_chunk_ids(self, collection: str) -> list[int]:
+        """The ids of every chunk of a collection, also of documents being indexed, but not of those being deleted."""
+        query = (
+            "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id "
+            "WHERE d.collection = ? AND d.state != 'deleting' ORDER BY c.id"
+        )
+        return [row[0] for row in self._read(query, [collection])]
+
+    def all_texts(self) -> Iterator[str]:
+        """Every distinct chunk text of the library."""
+        yield from (row[0] for row in self._read("SELECT min(text) FROM chunks GROUP BY vector_key"))

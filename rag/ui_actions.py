@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from rag import ui_texts as texts
-from rag.errors import RagError
 from rag.types import (
     Answer,
     AnswerEvent,
@@ -22,10 +19,6 @@ from rag.types import (
     Progress,
     Turn,
 )
-
-log = logging.getLogger(__name__)
-
-Value = TypeVar("Value")
 
 
 class ConversationStore(Protocol):
@@ -75,14 +68,3 @@ class Actions:
     starting: Callable[[], Progress | str | None]
     conversations: ConversationStore
     apart: bool
-
-
-def guard(work: Callable[[], Value], fallback: Value) -> tuple[Value, str]:
-    """The result of `work` and no message, or the fallback and what to tell."""
-    try:
-        return work(), ""
-    except RagError as error:
-        return fallback, str(error)
-    except Exception:
-        log.exception("an action of the page failed")
-        return fallback, texts.UNEXPECTED

@@ -12,9 +12,10 @@ from rag import ui_render as render
 from rag import ui_render_talk as render_talk
 from rag import ui_texts as texts
 from rag.types import DocumentInfo
-from rag.ui_actions import Actions, guard
+from rag.ui_actions import Actions
 from rag.ui_draw import Drawing
 from rag.ui_files import Files
+from rag.ui_guard import guard
 from rag.ui_listing import Reader
 from rag.ui_parts import Parts, Patch, number, text
 from rag.ui_pump import Pump

@@ -9,7 +9,8 @@ from rag import ui_render_documents as render_documents
 from rag import ui_render_talk as render_talk
 from rag import ui_texts as texts
 from rag.types import DocumentInfo
-from rag.ui_actions import Actions, guard
+from rag.ui_actions import Actions
+from rag.ui_guard import guard
 from rag.ui_parts import Parts, Patch
 from rag.ui_session import Session
 

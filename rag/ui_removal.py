@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Collection
 
-from rag import ui_texts as texts
-from rag.errors import RagError
-
-log = logging.getLogger(__name__)
+from rag.ui_guard import guard
 
 UNDO_S = 6.0
 
@@ -59,11 +55,5 @@ class Removal:
     def _run(self, work: Callable[[], None], seconds: float) -> None:
         if not self._undone.wait(seconds):
             self._over.set()
-            try:
-                work()
-            except RagError as error:
-                self.problem = str(error)
-            except Exception:
-                log.exception("deleting failed")
-                self.problem = texts.UNEXPECTED
+            _, self.problem = guard(work, None)
         self.done.set()

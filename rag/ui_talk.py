@@ -16,8 +16,9 @@ from rag import ui_export as export
 from rag import ui_render as render
 from rag import ui_render_talk as render_talk
 from rag import ui_texts as texts
-from rag.ui_actions import Actions, guard
+from rag.ui_actions import Actions
 from rag.ui_draw import Drawing
+from rag.ui_guard import guard
 from rag.ui_parts import Parts, Patch, number, text
 from rag.ui_removal import Removal
 from rag.ui_session import Session, TurnView, stream_turn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 
 from rag.names import absent_names
 from rag.types import Citation, Sentence
@@ -31,6 +32,8 @@ _DENIAL = re.compile(
     r"\b(?:not|never|no|none|nobody|nothing|neither|cannot|without|nicht|nie|keine?[mnrs]?|ohne)\b|n[’']t\b",
     re.IGNORECASE,
 )
+_CAPITALISED = re.compile(r"\b[A-ZÀ-Þ]\w+")
+_BY = re.compile(r"\bby\b")
 _STOPWORDS = frozenset(
     re.findall(
         r"\w+",
@@ -72,8 +75,9 @@ def check_answer(text: str, sources: Sequence[Citation], question: str = "") -> 
 def support(sentence: str, source: str, known: str = "") -> float:
     """How much of a sentence a source holds: the share of its content words.
 
-    0 if a number or a name is missing there and not `known` from the question, or if one of the two denies what the
-    other says. A sentence without content words ("Yes.") gets 0 too.
+    0 if a number or a name is missing there and not `known` from the question, if one of the two denies what the other
+    says, or if it says of two names what the source says of them the other way round. A sentence without content words
+    ("Yes.") gets 0 too.
     """
     numbers = _numbers(sentence) - _numbers(known)
     if not numbers <= _numbers(source) or absent_names(sentence, (source, known)):
@@ -112,13 +116,38 @@ def _marked(sentence: Sentence) -> str:
 
 
 def _contradicts(sentence: str, source: str) -> bool:
-    """Whether one of the two denies what the other says, comparing with the nearest sentence of the source."""
+    """Whether the nearest sentence of the source says the opposite."""
     words = _stems(sentence)
     nearest = max(split_sentences(source), key=lambda piece: len(words & _stems(piece)))
+    return _denies(sentence, nearest) or _swaps(sentence, nearest)
+
+
+def _denies(sentence: str, nearest: str) -> bool:
+    """Whether one of the two denies what the other says."""
     ours, theirs = _denied(sentence), _denied(nearest)
     if ours is None:
-        return theirs is not None and bool(theirs & words)
+        return theirs is not None and bool(theirs & _stems(sentence))
     return theirs is None and bool(ours & _stems(nearest))
+
+
+def _swaps(sentence: str, nearest: str) -> bool:
+    """Whether two names stand the other way round about the same words: "Holm paid Reid" for "Reid paid Holm".
+
+    Where only one of the two says "by", they mean the same: "Holm was paid by Reid".
+    """
+    ours, theirs = _between_names(sentence), _between_names(nearest)
+    return any(
+        bool(_stems(between) & _stems(theirs[other, one]))
+        and bool(_BY.search(between)) == bool(_BY.search(theirs[other, one]))
+        for (one, other), between in ours.items()
+        if (other, one) in theirs and (one, other) not in theirs and (other, one) not in ours
+    )
+
+
+def _between_names(text: str) -> dict[tuple[str, str], str]:
+    """What stands between two capitalised words, for each pair of them in their order."""
+    found = [(match[0], *match.span()) for match in _CAPITALISED.finditer(text)]
+    return {(one, other): text[end:start] for (one, _, end), (other, start, _) in combinations(found, 2)}
 
 
 def _denied(text: str) -> set[str] | None:

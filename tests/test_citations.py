@@ -93,6 +93,20 @@ def test_a_denial_is_not_held_by_its_opposite(sentence: str, held: bool) -> None
     assert bool(check_answer(sentence, [source(1, terms)])[1][0].citations) == held
 
 
+@pytest.mark.parametrize(
+    ("sentence", "held"),
+    [
+        ("Nia Lowther paid Petra Holm for the lid.", False),
+        ("Petra Holm paid Nia Lowther for the lid.", True),
+        ("Nia Lowther was paid by Petra Holm for the lid.", True),
+        ("In Cork, Nia Lowther heard of the lid.", True),  # another relation
+    ],
+)
+def test_names_the_other_way_round_are_not_held(sentence: str, held: bool) -> None:
+    told = "Petra Holm paid Nia Lowther for the lid. Nia Lowther heard of the lid in Cork."
+    assert bool(check_answer(sentence, [source(1, told)])[1][0].citations) == held
+
+
 def test_a_number_that_only_the_question_brought_needs_no_source() -> None:
     sentence, question = "In the 2026 edition the warranty lasts 24 months.", "How long is the 2026 warranty?"
     assert check_answer(sentence, [WARRANTY], question)[1][0].citations == (2,)

@@ -30,7 +30,7 @@ class Database:
         """Run the script's statements, all or none, unless the table is there already."""
         with self._write() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [table]).fetchone():
-                for statement in _statements(script):
+                for statement in statements(script):
                     db.execute(statement)
 
     def _connection(self) -> sqlite3.Connection:
@@ -92,7 +92,7 @@ class Database:
             raise LibraryError(f"{self.what} {self.path} cannot be used: {told}") from error
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
     """The statements of a script one by one: sqlite3's own executescript would commit behind our back."""
     statement = ""
     for line in script.splitlines(keepends=True):

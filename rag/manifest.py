@@ -24,11 +24,13 @@ from typing import Any
 import numpy as np
 from langchain_core.documents import Document
 
+from rag.database import statements
 from rag.errors import Failure, LibraryError
-from rag.manifest_reading import COUNTS, ManifestReader
+from rag.manifest_reading import COUNTS, UNSPACED, ManifestReader
 
-SCHEMA_VERSION = "2"
-_SCHEMA = Path(__file__).with_name("manifest.sql")
+SCHEMA_VERSION = "3"
+_SCHEMA = Path(__file__).with_name("manifest.sql").read_text()
+_TRIGRAMS = Path(__file__).with_name("manifest_trigrams.sql").read_text().format(unspaced=f"*{UNSPACED}*")
 _UPGRADES = {  # from an older schema to the next: what to run in place
     "1": (
         "ALTER TABLE documents ADD COLUMN unread TEXT",
@@ -37,6 +39,7 @@ _UPGRADES = {  # from an older schema to the next: what to run in place
         "recipe TEXT NOT NULL)",
         "UPDATE meta SET value = '2' WHERE key = 'schema'",
     ),
+    "2": (*statements(_TRIGRAMS), "UPDATE meta SET value = '3' WHERE key = 'schema'"),
 }
 
 
@@ -87,7 +90,7 @@ class Manifest(ManifestReader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._create("meta", _SCHEMA.read_text().format(version=SCHEMA_VERSION, identity=uuid.uuid4().hex))
+        self._create("meta", _SCHEMA.format(version=SCHEMA_VERSION, identity=uuid.uuid4().hex) + _TRIGRAMS)
         self._upgrade()
         found = self.get_meta("schema")
         if found != SCHEMA_VERSION:

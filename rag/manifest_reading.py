@@ -26,6 +26,10 @@ SELECT d.id, d.collection, d.source, d.path, d.state, coalesce(d.reason, d.unrea
     {_OUTCOME}
 FROM documents d LEFT JOIN failures f ON f.document_id = d.id WHERE d.state IN ('ready', 'failed')
 """
+# Scripts without spaces between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese
+UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+_UNSPACED_RUN = re.compile(UNSPACED + "{3,}")
+_WORD = re.compile(r"\w+")
 
 
 class ManifestReader(Database):
@@ -94,17 +98,26 @@ class ManifestReader(Database):
         return {document_id: row[0] for document_id, row in rows.items() if row}
 
     def keyword_search(self, collection: str, question: str, k: int) -> dict[int, float]:
-        """The k visible chunks that match the question's words best, best first: id to BM25 score (above 0)."""
-        words = dict.fromkeys(re.findall(r"\w+", question.lower()))
-        if not words:
-            return {}
-        rows = self._read(
-            "SELECT c.id, -keywords.rank FROM keywords "
-            "JOIN chunks c ON c.id = keywords.rowid JOIN documents d ON d.id = c.document_id "
-            "WHERE keywords MATCH ? AND d.state = 'ready' AND d.collection = ? ORDER BY keywords.rank LIMIT ?",
-            [" OR ".join(f'"{word}"' for word in words), collection, k],
+        """The k visible chunks that match the question's words best, best first: id to BM25 score (above 0).
+
+        Where a script writes no spaces between words, three characters in a row count as a word.
+        """
+        found: dict[int, float] = {}
+        for index, terms in (("keywords", _WORD.findall(question.lower())), ("trigrams", _trigrams(question.lower()))):
+            for chunk_id, score in self._match(index, collection, dict.fromkeys(terms), k):
+                found[chunk_id] = found.get(chunk_id, 0.0) + score
+        best = sorted(found, key=lambda chunk_id: -found[chunk_id])[:k]
+        return {chunk_id: found[chunk_id] for chunk_id in best}
+
+    def _match(self, index: str, collection: str, terms: Iterable[str], k: int) -> list[tuple[int, float]]:
+        if not terms:
+            return []
+        return self._read(
+            f"SELECT c.id, -{index}.rank FROM {index} "
+            f"JOIN chunks c ON c.id = {index}.rowid JOIN documents d ON d.id = c.document_id "
+            f"WHERE {index} MATCH ? AND d.state = 'ready' AND d.collection = ? ORDER BY {index}.rank LIMIT ?",
+            [" OR ".join(f'"{term}"' for term in terms), collection, k],
         )
-        return dict(rows)
 
     def vectors(self, ids: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The vectors of these chunks, shape (len(ids), dimension). LibraryError when a chunk is gone."""
@@ -129,3 +142,8 @@ class ManifestReader(Database):
     def all_texts(self) -> Iterator[str]:
         """Every distinct chunk text of the library."""
         yield from (row[0] for row in self._read("SELECT min(text) FROM chunks GROUP BY vector_key"))
+
+
+def _trigrams(text: str) -> list[str]:
+    """Each three characters in a row of a script without spaces."""
+    return [run[at : at + 3] for run in _UNSPACED_RUN.findall(text) for at in range(len(run) - 2)]

@@ -112,16 +112,39 @@ def test_a_failure_is_remembered_and_an_earlier_version_goes_on(
     assert [(info.state, info.reason) for info in manifest.documents() if info.source == "new"] == [("ready", None)]
 
 
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("水壶的保修期为两年，从购买之日起算。", "这个水壶的保修期是多久？"),
+        ("ケトルの保証期間は二年です。", "保証期間はどのくらいですか"),
+        ("กาต้มน้ำรับประกันสองปี", "รับประกันกี่ปี"),
+        ("The K3 is 水壶的保修期 in Chinese.", "K3"),
+    ],
+)
+def test_words_are_found_where_no_spaces_part_them(
+    manifest: Manifest, hashed_embeddings: HashedEmbeddings, text: str, question: str
+) -> None:
+    publish(manifest, hashed_embeddings, "/other", "充电底座请勿浸入水中。充電台を水に浸さない。 ห้ามแช่ฐานในน้ำ")
+    publish(manifest, hashed_embeddings, "/told", text)
+    (found,) = manifest.keyword_search("default", question, 5)
+    assert manifest.chunks([found])[found].page_content == text
+    manifest.retire(next(row.id for row in manifest.rows("default") if row.path == "/told"))
+    for document_id, *_ in manifest.unfinished():
+        manifest.forget(document_id)
+    assert manifest.keyword_search("default", question, 5) == {}
+
+
 def test_a_library_of_the_first_schema_is_brought_to_this_one(
     tmp_path: Path, hashed_embeddings: HashedEmbeddings
 ) -> None:
     path = tmp_path / "library" / "manifest.sqlite"
     made = Manifest(path)
-    publish(made, hashed_embeddings, "/a", "apples")
+    publish(made, hashed_embeddings, "/a", "水壶的保修期为两年")
     made.add_failure("default", "/b", "b", PRINT, "it is damaged", "corrupt")
     with closing(sqlite3.connect(path)) as db:  # what the first schema did not have
         db.executescript(
             "DROP TABLE failures; ALTER TABLE documents DROP COLUMN unread; "
+            "DROP TABLE trigrams; DROP TRIGGER unspaced_chunks_added; DROP TRIGGER unspaced_chunks_removed; "
             "UPDATE meta SET value = '1' WHERE key = 'schema'"
         )
     barrier = threading.Barrier(4)
@@ -133,6 +156,7 @@ def test_a_library_of_the_first_schema_is_brought_to_this_one(
     with ThreadPoolExecutor(4) as threads:
         for seen in threads.map(open_it, range(4)):
             assert seen == [("a", "ready", "ready"), ("b", "failed", "corrupt")]
+    assert len(Manifest(path).keyword_search("default", "保修期", 5)) == 1
     manifest = Manifest(path)
     assert [row.failure for row in manifest.rows("default")] == [None, None]
     manifest.add_failure("default", "/b", "b", PRINT, "it is empty", "empty")
@@ -209,7 +233,7 @@ def test_a_full_disk_says_so(manifest: Manifest, hashed_embeddings: HashedEmbedd
 
 def test_another_version_is_refused(manifest: Manifest) -> None:
     manifest.set_meta("schema", "0")
-    with pytest.raises(LibraryError, match=r"made by another version of Footnote \(schema 0, not 2\)"):
+    with pytest.raises(LibraryError, match=r"made by another version of Footnote \(schema 0, not 3\)"):
         Manifest(manifest.path)
 
 

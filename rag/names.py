@@ -6,11 +6,13 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import pairwise
 
 _WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
 _ENGLISH = re.compile(  # words that German, French and Spanish do not have
     r"\b(?:and|are|by|did|does|for|from|how|is|of|that|the|to|were|what|when|where|which|who|why|with)\b", re.IGNORECASE
 )
+_BREAK = re.compile(r"[.!?:]\s")  # the next word is capitalised in any case
 _ALIKE = 0.9  # "Wessel" and "Wesel" are; "Slovakia" and "Slovenia" are not
 _ROOT = 5  # letters that stand for a word: "American" and "America" meet
 
@@ -19,19 +21,24 @@ def absent_names(text: str, others: Iterable[str], *, misspelt: bool = False) ->
     """The names and codes of a sentence that none of the other texts has: it speaks of what they do not.
 
     Names are capitalised words inside an English sentence (in other languages capitals may say less), codes are words
-    with letters and digits, or numbers of three digits and more, which are not often written out. Where a name may be
-    `misspelt`, one that is a letter off counts as there.
+    with letters and digits, or numbers of three digits and more, which are not often written out. A name in two words
+    may be one there: "Sky Drive", "SkyDrive". Where a name may be `misspelt`, one that is a letter off counts as there.
     """
     known: set[str] = set()
     for other in others:
         known |= _words(other)
     roots = {word[:_ROOT] for word in known}
-    found = _WORD.findall(text)
+    found = list(_WORD.finditer(text))
+    joined = [match for pair in pairwise(found) if "".join(word[0] for word in pair).lower() in known for match in pair]
     english = _ENGLISH.search(text) is not None
-    names = [word for at, word in enumerate(found) if _is_code(word) or (english and at > 0 and _is_name(word))]
-    absent = [
-        name for name in names if not _words(name) <= known and (_is_code(name) or name.lower()[:_ROOT] not in roots)
-    ]
+    absent = []
+    for before, match in zip([None, *found], found, strict=False):
+        name, code = match[0], _is_code(match[0])
+        inside = before is not None and not _BREAK.search(text, before.end(), match.start())
+        if not (code or (english and inside and _is_name(name))) or _words(name) <= known:
+            continue
+        if code or (name.lower()[:_ROOT] not in roots and match not in joined):
+            absent.append(name)
     if misspelt:
         absent = [name for name in absent if _is_code(name) or not get_close_matches(name.lower(), known, 1, _ALIKE)]
     return absent

@@ -59,7 +59,8 @@ class LibraryRetriever(BaseRetriever):
             text_of = cache(lambda document_id: document_text(self.manifest.pages(document_id)))
             passages = [_passage(parts, text_of) for parts in self._merge(nearest)]
         near = nearest[: max(self.k, CONSIDERED)]
-        said = [text for chunk in near for text in (chunk.page_content, file_words(chunk.metadata["source"]))]
+        begun = {openings.get(chunk.metadata["document_id"], "") for chunk in near}
+        said = [*begun, *(chunk.page_content for chunk in near), *(file_words(c.metadata["source"]) for c in near)]
         absent = absent_names(query, said, misspelt=True)
         return [
             _numbered(passage, number, score=round(cosines[int(str(passage.id))], 4), absent=absent)

@@ -17,12 +17,14 @@ from rag.names import absent_names, file_words
         ("Wie lange gilt die Garantie für den Wasserkocher?", []),  # German nouns have capitals
         ("Was steht in der Garantie an Kosten?", []),
         ("Dualit?", []),
+        ("What is the Herve Cloud Box?", ["Box"]),  # "HerveCloud" is there, in one word
+        ("Is there a warranty? Please list its terms.", []),  # a sentence begins with a capital in any case
     ],
 )
 def test_names_that_no_other_text_has(question: str, absent: list[str]) -> None:
     said = [
         "The K3 kettle of 2026 has a warranty of 24 months.",
-        "Herve's kettle leaked.",
+        "Herve's kettle leaked into the HerveCloud.",
         file_words("Tarnbeck_K3.pdf"),
     ]
     assert absent_names(question, said) == absent

@@ -48,6 +48,16 @@ def test_passages_are_the_documents_text_between_their_offsets(library: HashedLi
     assert [passage.metadata["number"] for passage in found] == list(range(1, len(found) + 1))
 
 
+def test_a_name_in_a_documents_opening_is_not_absent_from_it(library: HashedLibrary, tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_text(f"Log of Saint Mary lighthouse.\n\n{STORY}", encoding="utf-8")
+    library.ingest(tmp_path / "log.txt")
+    question = "What did the keeper of {} write that the lamp did from dusk to dawn on day 7?"
+    for name, absent in (("Mary", []), ("Elba", ["Elba"])):
+        found = retriever(library, 1, longest=200).invoke(question.format(name))
+        assert not any("Mary" in passage.page_content for passage in found)
+        assert found[0].metadata["absent"] == absent
+
+
 def test_a_passage_ends_with_its_page(library: HashedLibrary, tmp_path: Path) -> None:
     rows = "".join(f"1\n00:0{at}:00,000 --> 00:0{at}:20,000\nThe lamp of hour {at} burned.\n\n" for at in range(5))
     (tmp_path / "story.srt").write_text(rows, encoding="utf-8")

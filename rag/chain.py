@@ -10,15 +10,17 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from langchain_classic.chains.retrieval_qa.base import BaseRetrievalQA, RetrievalQA
 from langchain_core._api import LangChainDeprecationWarning
-from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.outputs import LLMResult
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.retrievers import BaseRetriever
+from pydantic import ConfigDict
 
 from rag.chat import token_counts
 from rag.citations import check_answer, is_refusal
@@ -54,26 +56,26 @@ class _Events(BaseCallbackHandler):
 
     raise_error = True  # or LangChain would log what stops the chain, and go on
 
-    def __init__(self, doubt: Callable[[Sequence[Document]], str | None]) -> None:
-        """`doubt` gives the refusal that is due when no answer is in these chunks."""
-        self.doubt = doubt
-        self.refusal: str | None = None
+    def __init__(self) -> None:
         self.queue: queue.SimpleQueue[AnswerEvent | BaseException | None] = queue.SimpleQueue()
         self.stop = threading.Event()
+        self.refusal: str | None = None
         self.retrieved_at = self.first_token_at = 0.0
         self.prompt_tokens = self.answer_tokens = 0
 
-    def on_retriever_end(self, documents: Sequence[Document], **_: Any) -> None:
-        self._check()
+    def on_retrieved(self, documents: Sequence[Document]) -> None:
+        """The passages were found, and are yet to be read."""
         self.retrieved_at = time.monotonic()
         citations = (Citation.from_chunk(chunk.metadata["number"], chunk) for chunk in documents)
         self.queue.put(Sources(tuple(citations)))
-        self.refusal = self.doubt(documents)
-        if self.refusal:
-            raise _Stop  # the model would answer about something else
+
+    def on_refused(self, refusal: str) -> NoReturn:
+        """The model is not to answer: it would do so about something else."""
+        self.refusal = refusal
+        raise _Stop
 
     def on_llm_new_token(self, token: str | list[Any], **_: Any) -> None:
-        self._check()
+        self.check()
         if token and isinstance(token, str):
             self.first_token_at = self.first_token_at or time.monotonic()
             self.queue.put(Token(token))
@@ -81,12 +83,32 @@ class _Events(BaseCallbackHandler):
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:
         self.prompt_tokens, self.answer_tokens = token_counts(response)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """End the chain here if nobody waits for it any more."""
         if self.stop.is_set():
             raise _Stop
 
 
-def build_chain(llm: BaseChatModel, retriever: LibraryRetriever, prompt: ChatPromptTemplate) -> BaseRetrievalQA:
+class _ReadingRetriever(BaseRetriever):
+    """What a retriever finds, read: the passages that the answer is to be written from."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    found_by: BaseRetriever
+    judge: Judge
+    events: _Events
+
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+        chunks = self.found_by.invoke(query)
+        self.events.check()
+        self.events.on_retrieved(chunks)
+        reading = self.judge.read(chunks, self.events.check)
+        if reading.refusal:
+            self.events.on_refused(reading.refusal)
+        return list(reading.chunks)
+
+
+def build_chain(llm: BaseChatModel, retriever: BaseRetriever, prompt: ChatPromptTemplate) -> BaseRetrievalQA:
     """A RetrievalQA chain of type "stuff" with one of our prompts."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LangChainDeprecationWarning)  # we know; leaving it means changing this file
@@ -122,8 +144,9 @@ def stream_answer(
     account = asks_for_account(asked)
     prompt = ANSWER_ACCOUNT if account else ANSWER_FACT
     judge = Judge(llm, asked, calibration, 0.0 if account else settings.refuse_below)
-    events = _Events(judge.doubt)
-    chain = build_chain(llm, _within_budget(llm, retriever, settings, prompt, asked), prompt)
+    events = _Events()
+    found_by = _within_budget(llm, retriever, settings, prompt, asked)
+    chain = build_chain(llm, _ReadingRetriever(found_by=found_by, judge=judge, events=events), prompt)
     _in_thread(lambda: chain.invoke({"query": asked}, config={"callbacks": [events]}), events)
     sources: tuple[Citation, ...] = ()
     text = ""
@@ -150,7 +173,7 @@ def signals(llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings,
     if asks_for_account(question):
         return None
     chunks = _within_budget(llm, retriever, settings, ANSWER_FACT, question).invoke(question)
-    return find_signals(llm, question, chunks) if chunks and not chunks[0].metadata["absent"] else None
+    return find_signals(llm, question, chunks)[1] if chunks and not chunks[0].metadata["absent"] else None
 
 
 def _answer(

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     top_k: int = Field(4, ge=1, le=50, description="Passages shown to the model at most")
     source_tokens: int = Field(450, ge=100, description="Tokens of sources in a prompt at most")
     refuse_below: float = Field(
-        0.2,
+        0.35,
         ge=0,
         le=1,
         description="Refuse a question for a fact where it is less probable than this that the sources hold the answer",

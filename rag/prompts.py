@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from langchain_core.documents import Document
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
@@ -72,11 +71,6 @@ SOURCE_SEPARATOR = "\n\n"
 def show_source(chunk: Document) -> str:
     """A chunk as the model reads it."""
     return SOURCE.format(page_content=chunk.page_content, **chunk.metadata)
-
-
-def show_sources(chunks: Iterable[Document]) -> str:
-    """Chunks as the model reads them, one after the other."""
-    return SOURCE_SEPARATOR.join(map(show_source, chunks))
 
 
 CONDENSE = ChatPromptTemplate.from_messages(

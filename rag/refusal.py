@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from langchain_core.documents import Document
 from langchain_core.language_models.chat_models import BaseChatModel
 
-from rag.prompts import JUDGE, REFUSAL, show_sources
+from rag.prompts import JUDGE, REFUSAL, show_source
 
+SURE = 0.85  # a passage of which the model says Yes so surely is the one
 _LEAST, _MOST = 0.02, 0.99  # a model is never surer than this, one way or the other
 
 
 class Signals(NamedTuple):
     """What the decision rests on.
 
-    `yes` is the model's probability (0 to 1) that it says Yes when asked whether the passages state the answer, and
-    `cosine` that of the best passage.
+    `yes` is the model's probability (0 to 1) that it says Yes when asked whether a passage states the answer, that of
+    the passage of which it is surest; `cosine` that of the best passage.
     """
 
     yes: float
@@ -38,9 +39,9 @@ class Calibration(NamedTuple):
         return 1 / (1 + math.exp(-self.constant - self.yes * log_odds(signals.yes) - self.cosine * signals.cosine))
 
 
-# Fitted on the default models to 138 questions of three libraries, each library and either answer weighing the same;
+# Fitted on the default models to 107 questions of five libraries, more alike in weight than in number;
 # `python -m rag calibrate` fits others.
-SHIPPED = Calibration(constant=-4.09, yes=1.27, cosine=4.72)
+SHIPPED = Calibration(constant=-3.77, yes=1.72, cosine=3.65)
 
 
 def log_odds(yes: float) -> float:
@@ -60,10 +61,17 @@ def load_calibration(kept: str | None, models: str) -> Calibration:
     return Calibration(**fields) if fields.pop("models", None) == models else SHIPPED
 
 
-class Judge:
-    """Whether chunks hold the answer to a question: by the names that are not in them, and by the model's own word.
+class Reading(NamedTuple):
+    """What came of reading passages: those that the answer is to be written from, or the refusal that is due."""
 
-    The model is not asked where `refuse_below` is 0.
+    chunks: Sequence[Document]
+    refusal: str | None = None
+
+
+class Judge:
+    """Finds the passage that answers a question: by the names that are in none, and by the model's own word.
+
+    The model is not asked where `refuse_below` is 0; the answer is then written from all passages.
     """
 
     def __init__(self, llm: BaseChatModel, question: str, calibration: Calibration, refuse_below: float) -> None:
@@ -73,26 +81,51 @@ class Judge:
         self._calibration = calibration
         self._refuse_below = refuse_below
 
-    def doubt(self, chunks: Sequence[Document]) -> str | None:
-        """The refusal that is due when the chunks do not hold the answer."""
+    def read(self, chunks: Sequence[Document], goes_on: Callable[[], None] = lambda: None) -> Reading:
+        """Read the chunks, best first, until one answers. `goes_on` is called before each; what it raises ends it."""
         if not chunks:
-            return REFUSAL
+            return Reading((), REFUSAL)
         if absent := chunks[0].metadata["absent"]:
-            return f"{REFUSAL} The nearest passages do not mention {' or '.join(absent)}."
-        if self._refuse_below and (signals := find_signals(self._llm, self._question, chunks)):
-            self.probability = self._calibration.probability(signals)
-            if self.probability < self._refuse_below:
-                return f"{REFUSAL} The nearest passages are about something else."
-        return None
+            return Reading((), f"{REFUSAL} The nearest passages do not mention {' or '.join(absent)}.")
+        if not self._refuse_below:
+            return Reading(chunks)
+        chunk, signals = find_signals(self._llm, self._question, chunks, goes_on)
+        if signals is None:
+            return Reading(chunks)
+        self.probability = self._calibration.probability(signals)
+        if self.probability < self._refuse_below:
+            return Reading((), f"{REFUSAL} The nearest passages are about something else.")
+        return Reading([chunk])
 
 
-def find_signals(llm: BaseChatModel, question: str, chunks: Sequence[Document]) -> Signals | None:
-    """The signals of these chunks; None from a model that says neither Yes nor No."""
-    messages = JUDGE.format_messages(context=show_sources(chunks), question=question)
+def find_signals(
+    llm: BaseChatModel, question: str, chunks: Sequence[Document], goes_on: Callable[[], None] = lambda: None
+) -> tuple[Document, Signals | None]:
+    """The chunk that answers by the model's word, and the signals; None of them from a model that says neither word.
+
+    Chunks are read one at a time: a small model tells better whether one passage states an answer than whether any of
+    several does. The first that it is sure of ends it.
+    """
+    best, most = chunks[0], -1.0
+    for chunk in chunks:
+        goes_on()
+        yes = _ask(llm, question, chunk)
+        if yes is None:
+            return chunk, None
+        if yes > most:
+            best, most = chunk, yes
+        if yes >= SURE:
+            break
+    return best, Signals(most, max(chunk.metadata["score"] for chunk in chunks))
+
+
+def _ask(llm: BaseChatModel, question: str, chunk: Document) -> float | None:
+    """The probability (0 to 1) of the model's Yes to whether a chunk states the answer; None if it says neither."""
+    messages = JUDGE.format_messages(context=show_source(chunk), question=question)
     reply = llm.invoke(messages, {"callbacks": []}, max_tokens=1, logprobs=True)
     told = (reply.response_metadata.get("logprobs") or {}).get("content")
     likeliest = math.exp(told[0]["logprob"]) if told else 1.0  # a server may not tell
     word = reply.text.strip().lower()
     if word not in ("yes", "no"):
         return None
-    return Signals(likeliest if word == "yes" else 1 - likeliest, max(chunk.metadata["score"] for chunk in chunks))
+    return likeliest if word == "yes" else 1 - likeliest

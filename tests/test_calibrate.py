@@ -16,7 +16,7 @@ def made(count: int, seed: int = 1) -> tuple[list[Signals], list[bool]]:
 
 def test_far_passages_need_a_surer_model() -> None:
     far, near, sure = (SHIPPED.probability(Signals(*pair)) for pair in ((0.8, 0.2), (0.8, 0.5), (0.95, 0.5)))
-    assert far < 0.3 < near < sure
+    assert far < 0.35 < near < sure
     assert 0 < SHIPPED.probability(Signals(0.0, -1.0)) < SHIPPED.probability(Signals(1.0, 1.0)) < 1
 
 

@@ -3,12 +3,25 @@
   const at = (id) => document.getElementById(id);
   const app = at("app"), library = at("library"), scroll = at("scroll"), answer = at("answer"), pane = at("proof-pane");
 
-  const describe = (id, attributes) => Object.entries(attributes).forEach(([name, value]) => at(id).setAttribute(name, value));
-  describe("library", { role: "complementary", "aria-label": "Library" });
-  describe("talk", { role: "region", "aria-label": "Conversation" });
-  describe("shelf", { role: "region", "aria-label": "Documents" });
-  describe("proof-pane", { role: "complementary", "aria-label": "Proof" });
-  describe("answer", { "aria-live": "polite" });
+  const roles = { library: "complementary", talk: "region", shelf: "region", "proof-pane": "complementary" };
+  Object.entries(roles).forEach(([id, role]) => at(id).setAttribute("role", role));
+  answer.setAttribute("aria-live", "polite");
+
+  const changed = (id, act) => {
+    const tell = () => {
+      const told = at(id).querySelector("i")?.dataset;
+      if (told) act(told);
+    };
+    new MutationObserver(tell).observe(at(id), { childList: true, subtree: true, attributes: true });
+    tell();
+  };
+  // The page's language, and its words where no element of ours could hold them.
+  changed("words", (words) => {
+    const root = document.documentElement;
+    root.lang = words.lang;
+    Object.keys(roles).forEach((id) => at(id).setAttribute("aria-label", words[id === "proof-pane" ? "proofPane" : id]));
+    for (const name of ["add", "drop"]) root.style.setProperty(`--words-${name}`, JSON.stringify(words[name]));
+  });
 
   // The newest line stays in sight while an answer is written, unless the reader has scrolled away from it.
   let pinned = true, busy = false;
@@ -120,10 +133,6 @@
   document.addEventListener("submit", (event) => { if (event.target.closest("#app")) event.preventDefault(); });
 
   // The browser remembers who looks and the conversation that is open.
-  const changed = (id, act) => new MutationObserver(() => {
-    const told = at(id).querySelector("i")?.dataset;
-    if (told) act(told);
-  }).observe(at(id), { childList: true, subtree: true, attributes: true });
   changed("memory", ({ visitor, conversation }) => {
     try {
       if (visitor) localStorage.setItem("footnote-visitor", visitor);

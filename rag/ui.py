@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import gradio as gr
 
-from rag import ui_texts as texts
 from rag.errors import RagError
 from rag.types import Answer, AnswerEvent
 from rag.ui_actions import Actions
@@ -21,6 +20,7 @@ from rag.ui_parts import PRIVATE, build_parts
 from rag.ui_pump import Pump
 from rag.ui_session import Session
 from rag.ui_talk import TalkEvents
+from rag.ui_texts import ENGLISH
 
 UPLOADS_KEPT_S = 3600
 FONTS = ("Inter", "system-ui", "sans-serif")
@@ -28,7 +28,8 @@ FONTS = ("Inter", "system-ui", "sans-serif")
 REMEMBERED = """() => {
   try {
     const visitor = localStorage.getItem("footnote-visitor"), key = "footnote-conversation";
-    return [JSON.stringify({ visitor, conversation: sessionStorage.getItem(key) ?? localStorage.getItem(key) }), null];
+    const conversation = sessionStorage.getItem(key) ?? localStorage.getItem(key);
+    return [JSON.stringify({ visitor, conversation, language: navigator.language }), null];
   } catch { return ["", null]; }
 }"""
 
@@ -37,7 +38,6 @@ def launch_options(files: Files) -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`: the looks, the originals, and nothing that calls another machine."""
     here = Path(__file__).parent
     fonts = [gr.themes.Font(name) for name in FONTS]
-    words = f":root {{ --words-add: '{texts.ADD_DOCUMENTS}'; --words-drop: '{texts.DROP_HERE}'; }}"
     mono = [gr.themes.Font(name) for name in ("ui-monospace", "monospace")]
     return {
         "theme": gr.themes.Base(font=fonts, font_mono=mono).set(
@@ -46,7 +46,7 @@ def launch_options(files: Files) -> dict[str, Any]:
             body_text_color="#1d2126",
             body_text_color_dark="#e8eaed",
         ),
-        "head": f"<style>{words}{(here / 'ui.css').read_text('utf-8')}</style>",
+        "head": f"<style>{(here / 'ui.css').read_text('utf-8')}</style>",
         "js": (here / "ui.js").read_text("utf-8"),
         "app_kwargs": {"routes": [files.route]},
         "footer_links": [],
@@ -74,7 +74,7 @@ def build_ui(
     answer_gate, library_gate = threading.Semaphore(answers_at_once), threading.Semaphore(1)
 
     with gr.Blocks(
-        title=texts.TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, UPLOADS_KEPT_S)
+        title=ENGLISH.TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, UPLOADS_KEPT_S)
     ) as page:
         session = gr.State(Session())
         remembered = gr.Textbox(visible=False)
@@ -89,9 +89,11 @@ def build_ui(
         shelved = [shelf.rows, shelf.bulk]
         lists = [column.documents, column.conversations, parts.memory, parts.undo, *shelved, *turns]
         status = [middle.status, parts.starting]
+        words = [parts.words, column.brand, column.new_chat, column.upload, shelf.head, parts.sheet]
+        words += [middle.ask_box, middle.ask_button, middle.stop_button]
         asking = [middle.ask_box, middle.ask_button, middle.stop_button, middle.editing, *lists]
 
-        page.load(talk.enter, [remembered, session], [*status, *lists], js=REMEMBERED, **PRIVATE)
+        page.load(talk.enter, [remembered, session], [*words, *status, *lists], js=REMEMBERED, **PRIVATE)
         parts.starting.tick(talk.poll, session, [*status, *lists], **PRIVATE)
         parts.undoing.tick(library.settle, session, [parts.undoing, *lists], **PRIVATE)
 

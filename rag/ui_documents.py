@@ -10,7 +10,6 @@ import gradio as gr
 
 from rag import ui_render as render
 from rag import ui_render_talk as render_talk
-from rag import ui_texts as texts
 from rag.types import DocumentInfo
 from rag.ui_actions import Actions
 from rag.ui_draw import Drawing
@@ -34,7 +33,10 @@ class DocumentEvents:
         """List the files that were handed over."""
         tab.uploads = [row for row in tab.uploads if not row.finished]
         tab.uploads += [UploadRow(Path(path)) for path in paths or []]
-        return {self._parts.column.upload: None, self._parts.column.uploads: render.render_uploads(tab.uploads)}
+        return {
+            self._parts.column.upload: None,
+            self._parts.column.uploads: render.render_uploads(tab.texts, tab.uploads),
+        }
 
     def add(self, tab: Session) -> Iterator[Patch]:
         """Bring them into the library, and draw how far each is."""
@@ -47,13 +49,13 @@ class DocumentEvents:
         for changed in pump.watch():
             if any(row.state == "ready" for row in changed):
                 tab.uploads = [row for row in tab.uploads if row.state != "ready"]
-                yield {uploads: render.render_uploads(tab.uploads), **self._draw.library(tab)}
+                yield {uploads: render.render_uploads(tab.texts, tab.uploads), **self._draw.library(tab)}
             else:
-                yield {uploads: render.render_uploads(tab.uploads)}
+                yield {uploads: render.render_uploads(tab.texts, tab.uploads)}
         after = self._draw.library(tab)
         listed = {Path(each.source).name for each in tab.documents if each.state == "failed"}
         tab.uploads = [row for row in tab.uploads if row.state != "failed" or row.path.name not in listed]
-        yield {uploads: render.render_uploads(tab.uploads), **after}
+        yield {uploads: render.render_uploads(tab.texts, tab.uploads), **after}
 
     # ---- the Documents view
 
@@ -108,7 +110,7 @@ class DocumentEvents:
             return self._draw.library(tab)
         pages, problem = guard(lambda: self._actions.pages(document.id), None)
         if pages is None:
-            return {self._parts.proof: render.render_problem(problem), **self._draw.library(tab)}
+            return {self._parts.proof: render.render_problem(tab.texts, problem), **self._draw.library(tab)}
         tab.reader = Reader.of(document, pages)
         return self._draw.proof(tab)
 
@@ -133,10 +135,10 @@ class DocumentEvents:
     def read_again(self, tab: Session, event: gr.EventData) -> Iterator[Patch]:
         """Read a document's file anew, or those of all that are selected, one after another."""
         documents = [each for each in self._meant(tab, event, "again") if each.id not in tab.busy]
-        tab.busy |= {each.id: texts.UPLOAD_WAITING for each in documents}
+        tab.busy |= {each.id: tab.texts.UPLOAD_WAITING for each in documents}
         yield self._draw.shelf(tab)
         pump = Pump[tuple[int, str]](self._gate)  # not stopped with the tab, like an upload
-        pump.start(lambda: stream_again(documents, self._actions.read_again))
+        pump.start(lambda: stream_again(tab.texts, documents, self._actions.read_again))
         for changes in pump.watch():
             for document, told in changes:
                 tab.busy[document] = told
@@ -153,7 +155,7 @@ class DocumentEvents:
         if not documents:
             return self._draw.library(tab)
         ids = [each.id for each in documents]
-        label = documents[0].source if len(ids) == 1 else texts.count(len(ids), "document")
+        label = documents[0].source if len(ids) == 1 else tab.texts.count(len(ids), "document")
 
         def delete() -> None:
             for each in ids:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import gradio as gr
+
 from rag import ui_render as render
 from rag import ui_render_documents as render_documents
 from rag import ui_render_talk as render_talk
-from rag import ui_texts as texts
 from rag.types import DocumentInfo
 from rag.ui_actions import Actions
 from rag.ui_guard import guard
@@ -20,39 +21,55 @@ class Drawing:
 
     def __init__(self, parts: Parts, actions: Actions, starters: Sequence[str], hours: float) -> None:
         self.parts, self.actions, self.starters = parts, actions, starters
-        self._hours = texts.count(round(hours), "hour") if hours >= 1 else texts.count(round(hours * 60), "minute")
+        self._hours = hours
+
+    def words(self, tab: Session) -> Patch:
+        """What stands on the page whatever happens, in the tab's language."""
+        texts, parts = tab.texts, self.parts
+        return {
+            parts.words: render.render_words(texts),
+            parts.column.brand: render.render_brand(texts),
+            parts.column.new_chat: texts.NEW_CHAT,
+            parts.column.upload: gr.update(label=texts.ADD_DOCUMENTS),
+            parts.talk.ask_box: gr.update(label=texts.ASK_LABEL, placeholder=texts.ASK_PLACEHOLDER),
+            parts.talk.ask_button: texts.ASK,
+            parts.talk.stop_button: texts.STOP,
+            parts.shelf.head: render_documents.render_shelf_head(texts, tab.listing, tab.sorted_by),
+            parts.sheet: render.render_sheet(texts),
+        }
 
     def talk(self, tab: Session) -> Patch:
         """The conversation and its sources as they stand."""
+        texts, last = tab.texts, len(tab.turns) - 1
         turns = [
-            render_talk.render_turn(turn, at, tab.opened if at == tab.shown else None, at == len(tab.turns) - 1)
+            render_talk.render_turn(texts, turn, at, tab.opened if at == tab.shown else None, at == last)
             for at, turn in enumerate(tab.turns)
         ]
-        empty = render_talk.render_empty(len(tab.documents), self.starters)
+        empty = render_talk.render_empty(texts, len(tab.documents), self.starters)
         return {
             self.parts.talk.thread: "".join(turns[:-1]) if turns else empty,
             self.parts.talk.answer: turns[-1] if turns else "",
-            self.parts.sources: render_talk.render_sources(tab.shown_turn(), tab.shown, tab.opened),
+            self.parts.sources: render_talk.render_sources(texts, tab.shown_turn(), tab.shown, tab.opened),
         }
 
     def library(self, tab: Session, note: str = "") -> Patch:
         """The library's list as it stands, and what of the conversation hangs on it."""
         tab.documents, problem = guard(lambda: self._documents(tab), tab.documents)
         told = note or problem or tab.failed_removal()
-        shown = render.render_documents(tab.documents, told)
+        shown = render.render_documents(tab.texts, tab.documents, told)
         drawn = {self.parts.column.documents: shown, **self.undo(tab), **self.talk(tab)}
         return {**drawn, **(self.shelf(tab, told) if tab.listing.shown else {})}
 
     def shelf(self, tab: Session, note: str = "") -> Patch:
         """The Documents view, over the documents that the tab knows of."""
         tab.listing.selected &= {each.id for each in tab.documents}
-        rows = render_documents.render_shelf(tab.listing, tab.documents, tab.busy, note)
+        rows = render_documents.render_shelf(tab.texts, tab.listing, tab.documents, tab.busy, note)
         return {self.parts.shelf.rows: rows, **self.bulk(tab)}
 
     def bulk(self, tab: Session) -> Patch:
         """What can be done with the selected documents."""
         found = len(tab.listing.found(tab.documents)) if tab.listing.selected else 0
-        return {self.parts.shelf.bulk: render_documents.render_bulk(tab.listing, found)}
+        return {self.parts.shelf.bulk: render_documents.render_bulk(tab.texts, tab.listing, found)}
 
     def conversations(self, tab: Session, note: str = "") -> Patch:
         """The conversations that can be reopened, and what the browser remembers of this one."""
@@ -61,8 +78,10 @@ class Drawing:
             tab.kept, problem = guard(lambda: self.actions.conversations.infos(owner), tab.kept)
         hidden = {removal.conversation for removal in tab.removals if removal.hides}
         kept = [info for info in tab.kept if info.id not in hidden]
+        hours, texts = self._hours, tab.texts
+        stay = texts.count(round(hours), "hour") if hours >= 1 else texts.count(round(hours * 60), "minute")
         shown = render_talk.render_conversations(
-            kept, tab.conversation, self._hours if self.actions.apart else "", note or problem
+            texts, kept, tab.conversation, stay if self.actions.apart else "", note or problem
         )
         return {
             self.parts.column.conversations: shown,
@@ -72,19 +91,23 @@ class Drawing:
 
     def editing(self, tab: Session) -> Patch:
         """Whether the last question is being edited."""
-        return {self.parts.talk.editing: render_talk.render_editing(tab.editing)}
+        return {self.parts.talk.editing: render_talk.render_editing(tab.texts, tab.editing)}
 
     def proof(self, tab: Session) -> Patch:
         """The document that is read, or the passage of the opened number."""
         if tab.reader is not None:
             reader = tab.reader
-            return {self.parts.proof: render_documents.render_text(reader.source, reader.leaves, reader.at)}
+            return {self.parts.proof: render_documents.render_text(tab.texts, reader.source, reader.leaves, reader.at)}
         citation = tab.citation(tab.shown, tab.opened)
         if citation is None:
-            return {self.parts.proof: render.render_proof(None)}
+            return {self.parts.proof: render.render_proof(tab.texts, None)}
         turn = tab.shown_turn()
         passage, problem = guard(lambda: self.actions.passage(citation, turn.answer if turn else None), None)
-        return {self.parts.proof: render.render_problem(problem) if problem else render.render_proof(passage)}
+        return {
+            self.parts.proof: render.render_problem(tab.texts, problem)
+            if problem
+            else render.render_proof(tab.texts, passage)
+        }
 
     def _documents(self, tab: Session) -> list[DocumentInfo]:
         hidden = frozenset[int]().union(*(each.documents for each in tab.removals if each.hides))
@@ -93,4 +116,4 @@ class Drawing:
     def undo(self, tab: Session) -> Patch:
         """What was deleted last, while it can be taken back."""
         label = tab.removals[-1].label if tab.removals and tab.removals[-1].open else ""
-        return {self.parts.undo: render_talk.render_undo(label)}
+        return {self.parts.undo: render_talk.render_undo(tab.texts, label)}

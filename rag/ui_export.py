@@ -7,18 +7,20 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from rag import ui_texts as texts
 from rag.types import Answer, Citation, ConversationInfo, KeptTurn, place
+from rag.ui_texts import Texts
 
 _UNSAFE = re.compile(r"[^\w .,()-]+")
 
 
-def answer_text(answer: Answer) -> str:
+def answer_text(texts: Texts, answer: Answer) -> str:
     """An answer with its numbers, and under it the sources it cites (the nearest passages where it refused)."""
-    return "\n\n".join([answer.text.strip(), *_listed(answer, lambda source: f"[{source.number}] {_told(source)}")])
+    return "\n\n".join(
+        [answer.text.strip(), *_listed(texts, answer, lambda source: f"[{source.number}] {_told(texts, source)}")]
+    )
 
 
-def export_markdown(info: ConversationInfo, turns: Sequence[KeptTurn]) -> str:
+def export_markdown(texts: Texts, info: ConversationInfo, turns: Sequence[KeptTurn]) -> str:
     """The conversation for a reader: each question a heading, each answer with the passages it rests on."""
     parts = [f"# {_escaped(_plain(info.name))}"]
     for turn in turns:
@@ -27,11 +29,11 @@ def export_markdown(info: ConversationInfo, turns: Sequence[KeptTurn]) -> str:
         if text.strip():
             parts.append(_escaped(text.strip()))
         if turn.answer:
-            parts += _listed(turn.answer, lambda source: f"[{source.number}] {_escaped(_told(source))}")
+            parts += _listed(texts, turn.answer, lambda source: f"[{source.number}] {_escaped(_told(texts, source))}")
         if turn.state == "stopped":
             parts.append(f"*{texts.STOPPED}*")
         if turn.error:
-            parts.append(f"*{_escaped(turn.error)}*")
+            parts.append(f"*{_escaped(texts.of(turn.error))}*")
     return "\n\n".join(parts) + "\n"
 
 
@@ -41,19 +43,19 @@ def export_json(info: ConversationInfo, turns: Sequence[KeptTurn]) -> str:
     return json.dumps(record, ensure_ascii=False, indent=2) + "\n"
 
 
-def file_name(info: ConversationInfo, suffix: str) -> str:
+def file_name(texts: Texts, info: ConversationInfo, suffix: str) -> str:
     """A name for the file that any system takes."""
     return f"{_UNSAFE.sub(' ', info.name).strip(' .')[:80].strip() or texts.TITLE}.{suffix}"
 
 
-def _listed(answer: Answer, line: Callable[[Citation], str]) -> list[str]:
+def _listed(texts: Texts, answer: Answer, line: Callable[[Citation], str]) -> list[str]:
     sources = answer.sources if answer.refused else answer.citations
     head = texts.SOURCES_NEAR if answer.refused else texts.SOURCES
     return [f"{head}:", *map(line, sources)] if sources else []
 
 
-def _told(source: Citation) -> str:
-    where = place(source.page, source.page_label)
+def _told(texts: Texts, source: Citation) -> str:
+    where = texts.place(place(source.page, source.page_label))
     return f"{source.source}{f', {where}' if where else ''}: “{_plain(source.text)}”"
 
 

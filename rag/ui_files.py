@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from rag import ui_texts as texts
+from rag.ui_texts import ENGLISH
 
 _SECONDS = 60.0
 
@@ -40,6 +40,6 @@ class Files:
         with self._lock:
             path, until = self._tickets.get(request.path_params["ticket"], (None, 0.0))
         if path is None or until < time.monotonic() or not path.is_file():
-            return PlainTextResponse(texts.DOWNLOAD_OVER, 404)
+            return PlainTextResponse(ENGLISH.DOWNLOAD_OVER, 404)
         # Never shown in the page's own origin: a document may be a page with scripts
         return FileResponse(path, media_type="application/octet-stream", filename=path.name)

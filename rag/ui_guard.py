@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from rag import ui_texts as texts
 from rag.errors import RagError
+from rag.ui_texts import ENGLISH
 
 log = logging.getLogger(__name__)
 
@@ -22,4 +22,4 @@ def guard(work: Callable[[], Value], fallback: Value) -> tuple[Value, str]:
         return fallback, str(error)
     except Exception:
         log.exception("an action of the page failed")
-        return fallback, texts.UNEXPECTED
+        return fallback, ENGLISH.UNEXPECTED

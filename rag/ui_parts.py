@@ -9,18 +9,11 @@ import gradio as gr
 
 from rag import ui_render as render
 from rag import ui_render_documents as render_documents
-from rag import ui_texts as texts
+from rag.ui_listing import Listing
+from rag.ui_texts import ENGLISH
 
 POLL_S = 1.0
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-BRAND = (
-    f'<h1>{texts.TITLE}<sup aria-hidden="true">[1]</sup></h1>'
-    f'<button type="button" id="library-toggle" aria-controls="library" aria-expanded="false">{texts.LIBRARY}</button>'
-)
-SHEET = (
-    f'<button type="button" id="sheet-toggle" aria-controls="proof-pane" aria-expanded="false">{texts.PROOF}</button>'
-)
-
 Patch = dict[Any, Any]
 
 
@@ -28,6 +21,7 @@ Patch = dict[Any, Any]
 class Column:
     """The parts at the left."""
 
+    brand: Any
     new_chat: Any
     upload: Any
     uploads: Any
@@ -59,14 +53,16 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All parts. Of the last four nothing is seen: what the browser keeps, what it saves, and two timers."""
+    """All parts. Of the last five nothing is seen: words for ui.js, what the browser keeps and saves, two timers."""
 
     column: Column
     talk: Talk
     shelf: Shelf
+    sheet: Any
     proof: Any
     sources: Any
     undo: Any
+    words: Any
     memory: Any
     outbox: Any
     starting: Any
@@ -74,27 +70,27 @@ class Parts:
 
 
 def build_parts() -> Parts:
-    """Lay out the page; call inside `gr.Blocks`."""
+    """Lay out the page, in English until somebody looks; call inside `gr.Blocks`."""
     with gr.Row(elem_id="app"):
         column = _build_column()
         talk, shelf = _build_talk(), _build_shelf()
         with gr.Column(elem_id="proof-pane"):
-            part("sheet", SHEET)
-            proof = part("proof", render.render_proof(None), leaf="[data-leaf]")
+            sheet = part("sheet", render.render_sheet(ENGLISH))
+            proof = part("proof", render.render_proof(ENGLISH, None), leaf="[data-leaf]")
             sources = part("sources", cite="[data-n]")
         undo = part("undo", undo="[data-undo]")
-        memory, outbox = part("memory"), part("outbox")
+        words, memory, outbox = part("words", render.render_words(ENGLISH)), part("memory"), part("outbox")
     starting, undoing = gr.Timer(POLL_S, active=False), gr.Timer(POLL_S, active=False)
-    return Parts(column, talk, shelf, proof, sources, undo, memory, outbox, starting, undoing)
+    return Parts(column, talk, shelf, sheet, proof, sources, undo, words, memory, outbox, starting, undoing)
 
 
 def _build_column() -> Column:
     with gr.Column(elem_id="library"):
-        part("brand", BRAND)
         return Column(
-            new_chat=gr.Button(texts.NEW_CHAT, elem_id="new-chat"),
+            brand=part("brand", render.render_brand(ENGLISH)),
+            new_chat=gr.Button(ENGLISH.NEW_CHAT, elem_id="new-chat"),
             upload=gr.File(
-                label=texts.ADD_DOCUMENTS,
+                label=ENGLISH.ADD_DOCUMENTS,
                 show_label=False,
                 container=False,
                 file_count="multiple",
@@ -104,7 +100,7 @@ def _build_column() -> Column:
             uploads=part("uploads"),
             documents=part(
                 "documents",
-                render.render_documents([]),
+                render.render_documents(ENGLISH, []),
                 browse="[data-view]",
                 read="[data-open]",
                 forget="[data-forget]",
@@ -132,29 +128,32 @@ def _build_talk() -> Talk:
                 answer,
                 editing=part("editing", unedit="[data-unedit]"),
                 ask_box=gr.Textbox(
-                    label=texts.ASK_LABEL,
+                    label=ENGLISH.ASK_LABEL,
                     show_label=False,
                     container=False,
-                    placeholder=texts.ASK_PLACEHOLDER,
+                    placeholder=ENGLISH.ASK_PLACEHOLDER,
                     lines=1,
                     max_lines=6,
                     max_length=4000,
                     autofocus=True,
                     elem_id="ask-box",
                 ),
-                ask_button=gr.Button(texts.ASK, variant="primary", elem_id="ask-button"),
-                stop_button=gr.Button(texts.STOP, visible=False, elem_id="stop-button"),
+                ask_button=gr.Button(ENGLISH.ASK, variant="primary", elem_id="ask-button"),
+                stop_button=gr.Button(ENGLISH.STOP, visible=False, elem_id="stop-button"),
             )
 
 
 def _build_shelf() -> Shelf:
     # What is looked for is sent while it is typed, a moment after the last letter
     look = """
-    const fields = ['#look-for', '#look-state', '#look-sort'].map(id => element.querySelector(id));
+    const told = id => element.querySelector(id).value;
+    const look = () =>
+        trigger('look', {query: told('#look-for'), state: told('#look-state'), sort: told('#look-sort')});
     let waiting;
-    const look = () => trigger('look', {query: fields[0].value, state: fields[1].value, sort: fields[2].value});
-    fields[0].addEventListener('input', () => { clearTimeout(waiting); waiting = setTimeout(look, 50); });
-    fields.slice(1).forEach(field => field.addEventListener('change', look));
+    element.addEventListener('input', e => {
+        clearTimeout(waiting);
+        waiting = setTimeout(look, e.target.id === 'look-for' ? 50 : 0);
+    });
     """
     # All boxes of the page are told each time, so that no tick is lost when many are made quickly
     pick = """
@@ -169,7 +168,10 @@ def _build_shelf() -> Shelf:
     with gr.Column(elem_id="shelf"):
         return Shelf(
             head=gr.HTML(
-                render_documents.render_shelf_head(), elem_id="shelf-head", apply_default_css=False, js_on_load=look
+                render_documents.render_shelf_head(ENGLISH, Listing(), "name"),
+                elem_id="shelf-head",
+                apply_default_css=False,
+                js_on_load=look,
             ),
             bulk=part("shelf-bulk", pickall="[data-pickall]", unpick="[data-unpick]", **acts),
             rows=part(

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from rag import ui_texts as texts
 from rag.errors import RagError
+from rag.ui_texts import ENGLISH
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Pump(Generic[Item]):
             self._error = error
         except Exception:
             log.exception("the work behind the page failed")
-            self._error = RagError(texts.UNEXPECTED)
+            self._error = RagError(ENGLISH.UNEXPECTED)
         finally:
             self._gate.release()
             self._items.put(None)

@@ -7,8 +7,8 @@ import html
 import re
 from collections.abc import Sequence
 
-from rag import ui_texts as texts
 from rag.types import DocumentInfo, PageImage, Passage, Progress, place
+from rag.ui_texts import Texts
 from rag.ui_uploads import UploadRow
 
 # Explicit direction overrides can make a file name or a sentence read as another one, and controls have no picture.
@@ -22,58 +22,91 @@ def escape(text: str) -> str:
     return html.escape(UNSEEN.sub("", text), quote=True)
 
 
-def render_status(state: Progress | str | None) -> str:
+def render_brand(texts: Texts) -> str:
+    """The head of the page."""
+    return (
+        f'<h1>{texts.TITLE}<sup aria-hidden="true">[1]</sup></h1>'
+        '<button type="button" id="library-toggle" aria-controls="library" aria-expanded="false">'
+        f"{texts.LIBRARY}</button>"
+    )
+
+
+def render_sheet(texts: Texts) -> str:
+    """What opens the proof on a phone."""
+    return (
+        '<button type="button" id="sheet-toggle" aria-controls="proof-pane" aria-expanded="false">'
+        f"{texts.PROOF}</button>"
+    )
+
+
+def render_words(texts: Texts) -> str:
+    """The words that ui.js puts where no element of ours is: regions' names, the field for files. Not shown."""
+    words = {
+        "lang": texts.LANG,
+        "library": texts.LIBRARY,
+        "talk": texts.REGION_TALK,
+        "shelf": texts.DOCUMENTS,
+        "proof-pane": texts.REGION_PROOF,
+        "add": texts.ADD_DOCUMENTS,
+        "drop": texts.DROP_HERE,
+    }
+    return f"<i {' '.join(f'data-{name}={chr(34)}{escape(text)}{chr(34)}' for name, text in words.items())}></i>"
+
+
+def render_status(texts: Texts, state: Progress | str | None) -> str:
     """What loads right now, or why it failed; nothing when ready."""
     if state is None:
         return ""
     if isinstance(state, str):
-        return f'<div class="status bad" role="alert">{escape(state)}</div>'
-    return f'<div class="status"><span>{escape(state.what)}</span>{amount_of(state)}{_bar(state)}</div>'
+        return f'<div class="status bad" role="alert">{escape(texts.of(state))}</div>'
+    return (
+        f'<div class="status"><span>{escape(texts.of(state.what))}</span>{amount_of(texts, state)}{_bar(state)}</div>'
+    )
 
 
-def render_documents(documents: Sequence[DocumentInfo], note: str = "") -> str:
+def render_documents(texts: Texts, documents: Sequence[DocumentInfo], note: str = "") -> str:
     """The library's list, its beginning if it is long; `note` is a message above it (a failed delete)."""
     head = f"<h2>{texts.LIBRARY} · {texts.count(len(documents), 'document')}</h2>"
     if documents:
         head += f'<button type="button" data-view="documents" aria-label="{texts.OPEN_ALL}">{texts.OPEN}</button>'
     head = f'<div class="head">{head}</div>'
-    head += f'<p class="note bad" role="alert">{escape(note)}</p>' if note else ""
+    head += f'<p class="note bad" role="alert">{escape(texts.of(note))}</p>' if note else ""
     if not documents:
         return f'{head}<p class="note">{texts.NO_DOCUMENTS}</p>'
     rest = len(documents) - LISTED
     more = f'<p class="note">{texts.MORE_DOCUMENTS.format(count=f"{rest:,}")}</p>' if rest > 0 else ""
-    return f'{head}<ul class="docs">{"".join(map(_document, documents[:LISTED]))}</ul>{more}'
+    return f'{head}<ul class="docs">{"".join(_document(texts, each) for each in documents[:LISTED])}</ul>{more}'
 
 
-def _document(document: DocumentInfo) -> str:
+def _document(texts: Texts, document: DocumentInfo) -> str:
     name, ready = escape(document.source), document.state == "ready"
     counts = [texts.count(document.pages, "page")] if document.pages else []
     detail = " · ".join([*counts, texts.count(document.chunks, "passage")])
     opened = f'<button type="button" class="name" data-open="{document.id}" title="{name}"><bdi>{name}</bdi></button>'
     return (
         f'<li class="doc">{opened if ready else name_of(document.source)}'
-        f"{_state(ready, state_word(document))}"
+        f"{_state(ready, state_word(texts, document))}"
         f'<button type="button" class="x" data-forget="{document.id}" aria-label="{texts.DELETE} {name}">'
         f'<span aria-hidden="true">×</span></button>'
         f"<small>{' · '.join(filter(None, (detail if ready else '', escape(document.reason or ''))))}</small></li>"
     )
 
 
-def render_uploads(rows: Sequence[UploadRow]) -> str:
+def render_uploads(texts: Texts, rows: Sequence[UploadRow]) -> str:
     """The files that are on their way into the library, each in its own row."""
-    return f'<ul class="docs">{"".join(map(_upload, rows))}</ul>' if rows else ""
+    return f'<ul class="docs">{"".join(_upload(texts, row) for row in rows)}</ul>' if rows else ""
 
 
-def _upload(row: UploadRow) -> str:
+def _upload(texts: Texts, row: UploadRow) -> str:
     name = name_of(row.path.name)
     if row.state == "failed":
-        return f'<li class="doc">{name}{_state(False, texts.FAILED)}<small>{escape(row.reason)}</small></li>'
+        return f'<li class="doc">{name}{_state(False, texts.FAILED)}<small>{escape(texts.of(row.reason))}</small></li>'
     if row.state in ("ready", "known"):
         return f'<li class="doc">{name}{_state(True, texts.KNOWN if row.state == "known" else texts.READY)}</li>'
     if row.state == "waiting":
         return f'<li class="doc">{name}<span class="soft">{texts.UPLOAD_WAITING}</span></li>'
     progress = row.progress or Progress(texts.UPLOAD_READING, 0, 0, "")
-    label = f"<small>{escape(progress.what)} {amount_of(progress)}</small>" if row.progress else ""
+    label = f"<small>{escape(progress.what)} {amount_of(texts, progress)}</small>" if row.progress else ""
     return f'<li class="doc">{name}<span class="soft">{texts.UPLOAD_READING}</span>{label}{_bar(progress)}</li>'
 
 
@@ -83,7 +116,7 @@ def name_of(source: str) -> str:
     return f'<bdi class="name" title="{name}">{name}</bdi>'
 
 
-def state_word(document: DocumentInfo) -> str:
+def state_word(texts: Texts, document: DocumentInfo) -> str:
     """Whether a document answers, and whether all of it does."""
     if document.state != "ready":
         return texts.FAILED
@@ -104,23 +137,25 @@ def _bar(progress: Progress) -> str:
     )
 
 
-def amount_of(progress: Progress) -> str:
+def amount_of(texts: Texts, progress: Progress) -> str:
     """How much of it is done, in its unit."""
     if progress.unit == "B":
-        parts = [f"{number / _MB:,.0f}" for number in (progress.done, progress.total) if number > 0]
-        return f'<small class="num">{" of ".join(parts)} MB</small>' if parts else ""
+        done, total = (f"{number / _MB:,.0f}" for number in (progress.done, progress.total))
+        told = texts.AMOUNT_BYTES.format(done=done, total=total) if progress.done and progress.total else ""
+        told = told or (f"{total if progress.total else done} MB" if progress.done or progress.total else "")
+        return f'<small class="num">{told}</small>' if told else ""
     if progress.total <= 0:
         return ""
-    return f'<small class="num">{progress.done:,} of {progress.total:,} {escape(progress.unit)}</small>'
+    return f'<small class="num">{escape(texts.amount(progress.done, progress.total, progress.unit))}</small>'
 
 
-def render_proof(passage: Passage | None) -> str:
+def render_proof(texts: Texts, passage: Passage | None) -> str:
     """The cited passage under the file's name and page: on the picture of its page, and in the text around it."""
     if passage is None:
         return f'<div class="hint">{texts.NO_PROOF}</div>'
     image, problem = passage.image, passage.problem
     enlarge = f'<button type="button" id="enlarge" aria-pressed="false">{texts.ENLARGE}</button>' if image else ""
-    head = f"<header>{name_of(passage.source)}<small>{_where(passage)}</small>{enlarge}</header>"
+    head = f"<header>{name_of(passage.source)}<small>{_where(texts, passage)}</small>{enlarge}</header>"
     note = f'<p class="note bad" role="status">{texts.NO_PICTURE[problem]}</p>' if problem else ""
     text = (
         f'<div class="page" dir="auto" tabindex="0">{escape(passage.before)}'
@@ -130,18 +165,19 @@ def render_proof(passage: Passage | None) -> str:
         return head + note + text
     unfolded = " open" if problem else ""
     folded = f"<details{unfolded}><summary>{texts.PASSAGE_AS_TEXT}</summary>{text}</details>"
-    return head + note + _leaf(image, passage) + folded
+    return head + note + _leaf(texts, image, passage) + folded
 
 
-def _where(passage: Passage) -> str:
+def _where(texts: Texts, passage: Passage) -> str:
     """ "page 11 of 24", or "page xi (11 of 24)" where the document calls it that, or "slide 11"."""
     named = place(passage.page, passage.page_label)
     if not named.startswith("page "):
-        return escape(named)
-    count = f" of {passage.pages}" if passage.pages else ""
+        return escape(texts.place(named))
     if passage.page_label and passage.page_label != str(passage.page):
-        return f"page {escape(passage.page_label)} ({passage.page}{count})"
-    return f"page {passage.page}{count}"
+        form = texts.PAGE_LABELLED_OF if passage.pages else texts.PAGE_LABELLED
+    else:
+        form = texts.PAGE_OF if passage.pages else texts.PAGE
+    return escape(form.format(label=passage.page_label, page=passage.page, pages=passage.pages))
 
 
 def _passage(passage: Passage) -> str:
@@ -153,10 +189,10 @@ def _passage(passage: Passage) -> str:
     return "".join(parts) + escape(passage.text[at:])
 
 
-def _leaf(image: PageImage, passage: Passage) -> str:
+def _leaf(texts: Texts, image: PageImage, passage: Passage) -> str:
     """The picture of a page. It travels in the page itself, so that no address can be asked for another's pages."""
     alt = (texts.PAGE_PICTURE if image.marks else texts.PAGE_PICTURE_UNMARKED).format(
-        where=_where(passage), name=escape(passage.source)
+        where=_where(texts, passage), name=escape(passage.source)
     )
     data = base64.b64encode(image.data).decode("ascii")
     marks = "".join(
@@ -171,6 +207,6 @@ def _leaf(image: PageImage, passage: Passage) -> str:
     )
 
 
-def render_problem(message: str) -> str:
+def render_problem(texts: Texts, message: str) -> str:
     """A message in place of the passage that could not be shown."""
-    return f'<div class="hint bad" role="alert">{escape(message)}</div>'
+    return f'<div class="hint bad" role="alert">{escape(texts.of(message))}</div>'

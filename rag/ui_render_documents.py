@@ -5,29 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from rag import ui_texts as texts
 from rag.types import DocumentInfo
 from rag.ui_listing import PAGE, Listing
 from rag.ui_render import escape, name_of, state_word
+from rag.ui_texts import Texts
 
 _COLUMNS = ("name", "state", "pages", "chunks", "size", "updated")
 _UNITS = ("B", "kB", "MB", "GB")
 
 
-def render_shelf_head() -> str:
-    """Above the list; never drawn again, so that nobody loses what is being typed."""
-    states = "".join(f'<option value="{value}">{label}</option>' for value, label in texts.STATES.items())
-    sorts = "".join(f'<option value="{name}">{texts.COLUMNS[name]}</option>' for name in _COLUMNS)
+def render_shelf_head(texts: Texts, listing: Listing, sorted_by: str) -> str:
+    """Above the list; drawn again for another language alone, so that nobody loses what is being typed."""
+    states = _options(texts.STATES, listing.state)
+    sorts = _options({name: texts.COLUMNS[name] for name in _COLUMNS}, sorted_by)
     return (
         f'<div class="title"><h2>{texts.DOCUMENTS}</h2>'
         f'<button type="button" data-view="">{texts.BACK}</button></div><div class="look">'
-        f'<input type="search" id="look-for" placeholder="{texts.LOOK}" aria-label="{texts.LOOK}" autocomplete="off">'
+        f'<input type="search" id="look-for" value="{escape(listing.query)}" placeholder="{texts.LOOK}" '
+        f'aria-label="{texts.LOOK}" autocomplete="off">'
         f'<select id="look-state" aria-label="{texts.LOOK_STATE}">{states}</select>'
         f'<select id="look-sort" aria-label="{texts.LOOK_SORT}">{sorts}</select></div>'
     )
 
 
-def render_bulk(listing: Listing, found: int) -> str:
+def _options(labels: Mapping[str, str], chosen: str) -> str:
+    return "".join(
+        f'<option value="{value}"{" selected" if value == chosen else ""}>{label}</option>'
+        for value, label in labels.items()
+    )
+
+
+def render_bulk(texts: Texts, listing: Listing, found: int) -> str:
     """What can be done with the selection."""
     if not listing.selected:
         return ""
@@ -42,9 +50,11 @@ def render_bulk(listing: Listing, found: int) -> str:
     )
 
 
-def render_shelf(listing: Listing, documents: Sequence[DocumentInfo], busy: Mapping[int, str], note: str = "") -> str:
+def render_shelf(
+    texts: Texts, listing: Listing, documents: Sequence[DocumentInfo], busy: Mapping[int, str], note: str = ""
+) -> str:
     """The list: one page of what was found. `busy` says what is being done with a document, by its id."""
-    head = f'<p class="note bad" role="alert">{escape(note)}</p>' if note else ""
+    head = f'<p class="note bad" role="alert">{escape(texts.of(note))}</p>' if note else ""
     if not documents:
         return f'{head}<p class="hint">{texts.NO_DOCUMENTS}</p>'
     found = listing.found(documents)
@@ -54,15 +64,17 @@ def render_shelf(listing: Listing, documents: Sequence[DocumentInfo], busy: Mapp
     told = f'<p class="found" role="status">{count}</p>'
     if not found:
         return f'{head}{told}<p class="hint">{texts.NOTHING_FOUND}</p>'
-    heads = "".join(_column(name, listing) for name in _COLUMNS)
-    body = "".join(_row(document, document.id in listing.selected, busy.get(document.id, "")) for document in rows)
+    heads = "".join(_column(texts, name, listing) for name in _COLUMNS)
+    body = "".join(
+        _row(texts, document, document.id in listing.selected, busy.get(document.id, "")) for document in rows
+    )
     return (
         f'{head}{told}<table><thead><tr><td></td>{heads}<th scope="col" class="do">{texts.ACTS}</th></tr></thead>'
-        f"<tbody>{body}</tbody></table>{_pages(listing, len(found))}"
+        f"<tbody>{body}</tbody></table>{_pages(texts, listing, len(found))}"
     )
 
 
-def _column(name: str, listing: Listing) -> str:
+def _column(texts: Texts, name: str, listing: Listing) -> str:
     on = name == listing.sort
     way = "descending" if listing.descending else "ascending"
     arrow = f'<span aria-hidden="true">{"↓" if listing.descending else "↑"}</span>' if on else ""
@@ -72,11 +84,11 @@ def _column(name: str, listing: Listing) -> str:
     )
 
 
-def _row(document: DocumentInfo, selected: bool, busy: str) -> str:
+def _row(texts: Texts, document: DocumentInfo, selected: bool, busy: str) -> str:
     name, ready, number = escape(document.source), document.state == "ready", document.id
-    state = escape(busy) if busy else state_word(document)
+    state = escape(texts.of(busy)) if busy else state_word(texts, document)
     kind = "soft" if busy else "ok" if ready and not document.reason else "bad"
-    reason = f'<tr class="why"><td></td><td colspan="7">{_reason(document)}</td></tr>' if document.reason else ""
+    reason = f'<tr class="why"><td></td><td colspan="7">{_reason(texts, document)}</td></tr>' if document.reason else ""
     opened = (
         f'<button type="button" class="name" data-open="{number}" title="{name}"><bdi>{name}</bdi></button>'
         if ready
@@ -86,14 +98,15 @@ def _row(document: DocumentInfo, selected: bool, busy: str) -> str:
         f'<tr{" class=on" if selected else ""}><td class="pick"><input type="checkbox" data-pick="{number}" '
         f'aria-label="{texts.PICK} {name}"{" checked" if selected else ""}></td>'
         f'<th scope="row" class="name">{opened}</th><td class="state {kind}">{state}</td>'
-        f"{_number(document.pages, 'page')}{_number(document.chunks, 'passage')}"
-        f'<td class="num">{_size(document.size)}</td><td class="num">{_when(document.updated)}</td><td class="do">'
+        f"{_number(texts, document.pages, 'page')}{_number(texts, document.chunks, 'passage')}"
+        f'<td class="num">{_size(document.size)}</td><td class="num">{_when(texts, document.updated)}</td>'
+        f'<td class="do">'
         f"{_act('original', number, texts.DOWNLOAD, name, '↓')}{_act('again', number, texts.AGAIN, name, '↻')}"
         f"{_act('forget', number, texts.DELETE, name, '×')}</td></tr>{reason}"
     )
 
 
-def _number(number: int, unit: str) -> str:
+def _number(texts: Texts, number: int, unit: str) -> str:
     """A number; its unit is for a narrow window, where no column says it."""
     if not number:
         return '<td class="num none">–</td>'
@@ -107,7 +120,7 @@ def _act(act: str, number: int, label: str, name: str, sign: str) -> str:
     )
 
 
-def _reason(document: DocumentInfo) -> str:
+def _reason(texts: Texts, document: DocumentInfo) -> str:
     """Why a document, or part of it, could not be read, and what to do about it."""
     reason = document.reason or ""
     way = "" if ";" in reason else texts.WAYS_OUT.get(document.outcome, texts.WAY_OUT)
@@ -115,7 +128,7 @@ def _reason(document: DocumentInfo) -> str:
     return f"{escape(reason[:1].upper() + reason[1:].rstrip('.'))}.{f' {way}' if way else ''}{kept}"
 
 
-def _pages(listing: Listing, found: int) -> str:
+def _pages(texts: Texts, listing: Listing, found: int) -> str:
     if found <= PAGE:
         return ""
     first, last = listing.page * PAGE + 1, min(found, (listing.page + 1) * PAGE)
@@ -140,15 +153,15 @@ def _size(size: int) -> str:
     return f"{number:.0f} {_UNITS[unit]}" if unit == 0 or number >= 10 else f"{number:.1f} {_UNITS[unit]}"
 
 
-def _when(updated: str) -> str:
+def _when(texts: Texts, updated: str) -> str:
     try:
         when = datetime.fromisoformat(updated).astimezone()
     except ValueError:
         return escape(updated)
-    return f'<time datetime="{escape(updated)}">{when.day} {when:%b %Y}</time>'
+    return f'<time datetime="{escape(updated)}">{texts.DATE.format(when)}</time>'
 
 
-def render_text(source: str, leaves: Sequence[tuple[str, str]], at: int) -> str:
+def render_text(texts: Texts, source: str, leaves: Sequence[tuple[str, str]], at: int) -> str:
     """A leaf of a document's text, as it was read. `leaves`: where each stands, in words, and its text."""
     where, text = leaves[at] if leaves else ("", "")
     steps = ""
@@ -158,6 +171,6 @@ def render_text(source: str, leaves: Sequence[tuple[str, str]], at: int) -> str:
         forward = _step("leaf", at + 1, texts.LEAF_AFTER, "›", at == len(leaves) - 1)
         steps = f'<span class="turn-pages">{back}<span class="num">{count}</span>{forward}</span>'
     return (
-        f'<header class="reader">{name_of(source)}<small>{escape(where)}</small>{steps}</header>'
+        f'<header class="reader">{name_of(source)}<small>{escape(texts.place(where))}</small>{steps}</header>'
         f'<div class="page" dir="auto" tabindex="0" role="region" aria-label="{escape(source)}">{escape(text)}</div>'
     )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from rag import ui_texts as texts
 from rag.types import Answer, Citation, ConversationInfo, Timings, place
 from rag.ui_export import answer_text
 from rag.ui_render import UNSEEN, amount_of, escape, name_of
 from rag.ui_session import TurnView
+from rag.ui_texts import Texts
 
 _MARKER = re.compile(r" ?\[(\d+(?:\s*,\s*\d+)*)\]")
 _OPEN_MARKER = re.compile(r" ?\[[\d,\s]*$")
 _PARAGRAPH = re.compile(r"\s*\n\s*\n\s*")
 
 
-def render_empty(documents: int, starters: Sequence[str]) -> str:
+def render_empty(texts: Texts, documents: int, starters: Sequence[str]) -> str:
     """What the conversation shows before the first question."""
     if not documents:
         add = f'<button type="button" class="add" data-add>{texts.ADD_DOCUMENTS}</button>'
@@ -29,17 +29,17 @@ def render_empty(documents: int, starters: Sequence[str]) -> str:
     return f'<div class="empty"><h2>{texts.EMPTY_TALK_TITLE}</h2><p>{texts.EMPTY_TALK}</p>{tries}</div>'
 
 
-def render_turn(turn: TurnView, index: int, opened: int | None, last: bool = False) -> str:
+def render_turn(texts: Texts, turn: TurnView, index: int, opened: int | None, last: bool = False) -> str:
     """A question and its answer as far as it has come. `opened`: the number whose passage is shown."""
-    body = _answer(turn, index, opened) + _acts(turn, last)
+    body = _answer(texts, turn, index, opened) + _acts(texts, turn, last)
     return f'<article class="turn"><h2 class="q" dir="auto">{escape(turn.question)}</h2>{body}</article>'
 
 
-def _acts(turn: TurnView, last: bool) -> str:
+def _acts(texts: Texts, turn: TurnView, last: bool) -> str:
     """What can be done with a finished answer; only the last question can be asked again or edited."""
     acts = []
     if turn.answer is not None:
-        copied = escape(answer_text(turn.answer))
+        copied = escape(answer_text(texts, turn.answer))
         acts.append(f'<button type="button" data-copy="{copied}" data-done="{texts.COPIED}">{texts.COPY}</button>')
     if last and not turn.running:
         acts.append(f'<button type="button" data-retry>{texts.RETRY}</button>')
@@ -47,25 +47,26 @@ def _acts(turn: TurnView, last: bool) -> str:
     return f'<p class="acts">{"".join(acts)}</p>' if acts else ""
 
 
-def _answer(turn: TurnView, index: int, opened: int | None) -> str:
+def _answer(texts: Texts, turn: TurnView, index: int, opened: int | None) -> str:
     if turn.answer is not None:
         if turn.answer.refused:
-            text = _paragraphs(_linked(turn.answer.text, turn.sources, index, opened))
-            return f'<div class="a refuse">{text}{_searched(turn)}</div><p class="meta">{_meta(turn.answer)}</p>'
-        text = _paragraphs(_sentences(turn.answer, index, opened))
-        return f'<div class="a">{text}</div><p class="meta">{_meta(turn.answer)}</p>'
-    text = _paragraphs(_linked(_OPEN_MARKER.sub("", turn.text), turn.sources, index, opened))
+            text = _paragraphs(_linked(texts, turn.answer.text, turn.sources, index, opened))
+            text += _searched(texts, turn)
+            return f'<div class="a refuse">{text}</div><p class="meta">{_meta(texts, turn.answer)}</p>'
+        text = _paragraphs(_sentences(texts, turn.answer, index, opened))
+        return f'<div class="a">{text}</div><p class="meta">{_meta(texts, turn.answer)}</p>'
+    text = _paragraphs(_linked(texts, _OPEN_MARKER.sub("", turn.text), turn.sources, index, opened))
     if turn.phase == "failed":
-        return f'<div class="a">{text}<p class="error" role="alert">{escape(turn.error)}</p></div>'
+        return f'<div class="a">{text}<p class="error" role="alert">{escape(texts.of(turn.error))}</p></div>'
     if turn.phase == "stopped":
         tag = f'<p class="meta"><span class="tag">{texts.STOPPED}</span></p>'
         return f'<div class="a">{text}</div>{tag}' if text else f'<p class="meta">{texts.STOPPED_EARLY}</p>'
     if text:
         return f'<div class="a writing">{text}</div>'
-    return f'<div class="a"><p class="phase">{_phase(turn)}</p></div>'
+    return f'<div class="a"><p class="phase">{_phase(texts, turn)}</p></div>'
 
 
-def _searched(turn: TurnView) -> str:
+def _searched(texts: Texts, turn: TurnView) -> str:
     """What a refused question was asked of, and what came nearest."""
     count = texts.count(turn.searched, "document")
     names = ", ".join(dict.fromkeys(f"<bdi>{escape(source.source)}</bdi>" for source in turn.sources))
@@ -74,10 +75,11 @@ def _searched(turn: TurnView) -> str:
     return f'<p class="searched">{texts.SEARCHED.format(count=count, names=names)}</p>'
 
 
-def _phase(turn: TurnView) -> str:
-    clock = f' <span class="num">{turn.seconds:.0f} s</span>' if turn.seconds >= 2 else ""
+def _phase(texts: Texts, turn: TurnView) -> str:
+    seconds = texts.SECONDS.format(seconds=f"{turn.seconds:.0f}")
+    clock = f' <span class="num">{seconds}</span>' if turn.seconds >= 2 else ""
     if turn.phase == "waiting" and turn.progress is not None:
-        return f"{texts.WAITING_MODEL}: {escape(turn.progress.what)} {amount_of(turn.progress)}"
+        return f"{texts.WAITING_MODEL}: {escape(texts.of(turn.progress.what))} {amount_of(texts, turn.progress)}"
     if turn.phase == "queued":
         return f"{texts.WAITING_TURN}{clock}"
     if turn.phase == "reading":
@@ -85,18 +87,18 @@ def _phase(turn: TurnView) -> str:
     return texts.SEARCHING + clock
 
 
-def _linked(text: str, sources: Sequence[Citation], index: int, opened: int | None) -> str:
+def _linked(texts: Texts, text: str, sources: Sequence[Citation], index: int, opened: int | None) -> str:
     """Escaped text whose [n] markers are buttons where a source has that number."""
     known = {source.number for source in sources}
 
     def link(marker: re.Match[str]) -> str:
         numbers = [int(number) for number in marker[1].split(",")]
-        return _links([number for number in numbers if number in known], index, opened) or marker[0]
+        return _links(texts, [number for number in numbers if number in known], index, opened) or marker[0]
 
     return _MARKER.sub(link, escape(text))  # escaping leaves brackets and digits alone
 
 
-def _sentences(answer: Answer, index: int, opened: int | None) -> str:
+def _sentences(texts: Texts, answer: Answer, index: int, opened: int | None) -> str:
     parts = []
     for sentence in answer.sentences:
         space = sentence.text[len(sentence.text.rstrip()) :]
@@ -105,16 +107,17 @@ def _sentences(answer: Answer, index: int, opened: int | None) -> str:
         if not body:
             parts.append(space)
         elif sentence.citations:
-            parts.append(f"{escape(body)}{_links(sentence.citations, index, opened)}{space}")
+            parts.append(f"{escape(body)}{_links(texts, sentence.citations, index, opened)}{space}")
         else:
             parts.append(f'<span class="un">{escape(body)}</span><span class="flag">{texts.UNSUPPORTED}</span>{space}')
     return "".join(parts)
 
 
-def _links(numbers: Collection[int], index: int, opened: int | None) -> str:
+def _links(texts: Texts, numbers: Collection[int], index: int, opened: int | None) -> str:
     return "".join(
         f'<button type="button" class="n{" on" if number == opened else ""}" data-turn="{index}" data-n="{number}" '
-        f'aria-label="Source {number}" aria-pressed="{str(number == opened).lower()}">{number}</button>'
+        f'aria-label="{texts.SOURCE_NUMBER.format(number=number)}" aria-pressed="{str(number == opened).lower()}">'
+        f"{number}</button>"
         for number in numbers
     )
 
@@ -123,32 +126,33 @@ def _paragraphs(markup: str) -> str:
     return "".join(f'<p dir="auto">{part}</p>' for part in _PARAGRAPH.split(markup.strip()) if part)
 
 
-def _meta(answer: Answer) -> str:
+def _meta(texts: Texts, answer: Answer) -> str:
     spent: Timings = answer.timings
-    parts = [f"{texts.count(len(answer.sources), 'source')} read"]
+    parts = [texts.META_READ.format(count=texts.count(len(answer.sources), "source"))]
     if spent.first_token_s > 0:
-        parts.append(f"first word {spent.first_token_s:.1f} s")
-    parts.append(f"{spent.total_s:.1f} s in all")
+        parts.append(texts.META_FIRST.format(seconds=f"{spent.first_token_s:.1f}"))
+    parts.append(texts.META_TOTAL.format(seconds=f"{spent.total_s:.1f}"))
     if spent.tokens_per_s > 0:
-        parts.append(f"{spent.tokens_per_s:.0f} tokens/s")
+        parts.append(texts.META_SPEED.format(speed=f"{spent.tokens_per_s:.0f}"))
     parts.append(escape(answer.model))
     if spent.peak_memory_mb > 0:
-        parts.append(f"{spent.peak_memory_mb * 1.048576 / 1000:.1f} GB memory")
+        parts.append(texts.META_MEMORY.format(memory=f"{spent.peak_memory_mb * 1.048576 / 1000:.1f}"))
     return " · ".join(f"<span>{part}</span>" for part in parts)
 
 
-def render_sources(turn: TurnView | None, index: int | None, opened: int | None) -> str:
+def render_sources(texts: Texts, turn: TurnView | None, index: int | None, opened: int | None) -> str:
     """The passages of a turn, the opened one marked."""
     if turn is None or not turn.sources:
         return ""
     refused = turn.answer is not None and turn.answer.refused
     head = f"<h2>{texts.SOURCES_NEAR if refused else texts.SOURCES_READ}<small>{texts.SOURCES_FACTS}</small></h2>"
-    return head + "".join(_source(source, index or 0, source.number == opened) for source in turn.sources)
+    return head + "".join(_source(texts, source, index or 0, source.number == opened) for source in turn.sources)
 
 
-def _source(source: Citation, index: int, on: bool) -> str:
+def _source(texts: Texts, source: Citation, index: int, on: bool) -> str:
     where = place(source.page, source.page_label)
-    facts = [escape(f"p. {where.removeprefix('page ')}" if where.startswith("page ") else where)] if where else []
+    printed = where.removeprefix("page ")
+    facts = [escape(texts.place(where) if printed == where else texts.PAGE_SHORT.format(page=printed))] if where else []
     facts.append(f'<span title="{texts.SCORE}">{source.score:.2f}</span>')
     return (
         f'<button type="button" class="src{" on" if on else ""}" data-turn="{index}" data-n="{source.number}" '
@@ -158,7 +162,7 @@ def _source(source: Citation, index: int, on: bool) -> str:
     )
 
 
-def render_editing(editing: bool) -> str:
+def render_editing(texts: Texts, editing: bool) -> str:
     """Above the ask box, while the last question is being edited."""
     if not editing:
         return ""
@@ -166,19 +170,22 @@ def render_editing(editing: bool) -> str:
     return f'<div class="editing" role="status"><span>{texts.EDITING}</span>{cancel}</div>'
 
 
-def render_conversations(kept: Sequence[ConversationInfo], shown: int | None, hours: str, note: str = "") -> str:
+def render_conversations(
+    texts: Texts, kept: Sequence[ConversationInfo], shown: int | None, hours: str, note: str = ""
+) -> str:
     """The conversations that can be reopened. `hours`: how long they stay where each browser has its own, else ""."""
     head = f"<h2>{texts.CONVERSATIONS}</h2>"
-    head += f'<p class="note bad" role="alert">{escape(note)}</p>' if note else ""
+    head += f'<p class="note bad" role="alert">{escape(texts.of(note))}</p>' if note else ""
     if not kept:
         return f'{head}<p class="note">{texts.NO_CONVERSATIONS}</p>'
     alone = f'<p class="note">{texts.CONVERSATIONS_ALONE.format(hours=hours)}</p>' if hours else ""
-    return f'{head}{alone}<ul class="docs">{"".join(_kept(info, info.id == shown) for info in kept)}</ul>'
+    return f'{head}{alone}<ul class="docs">{"".join(_kept(texts, info, info.id == shown) for info in kept)}</ul>'
 
 
-def _kept(info: ConversationInfo, shown: bool) -> str:
+def _kept(texts: Texts, info: ConversationInfo, shown: bool) -> str:
     name, current = escape(info.name), ' aria-current="true"' if shown else ""
-    detail = f"{_day(info.updated)} · {texts.count(info.turns, 'question')}"
+    day = texts.day(datetime.fromisoformat(info.updated).astimezone().date(), date.today())
+    detail = f"{day} · {texts.count(info.turns, 'question')}"
     return (
         f'<li class="doc{" on" if shown else ""}">'
         f'<button type="button" class="name" data-reopen="{info.id}" title="{name}"{current}><bdi>{name}</bdi></button>'
@@ -187,11 +194,11 @@ def _kept(info: ConversationInfo, shown: bool) -> str:
         f'<form class="more" hidden><input value="{name}" maxlength="120" aria-label="{texts.NAME}" autocomplete="off">'
         f'<button type="submit" data-rename="{info.id}">{texts.RENAME}</button>'
         f'<button type="button" class="danger" data-drop="{info.id}">{texts.DELETE}</button>'
-        f"{_export(info.id, 'md', 'Markdown')}{_export(info.id, 'json', 'JSON')}</form></li>"
+        f"{_export(texts, info.id, 'md', 'Markdown')}{_export(texts, info.id, 'json', 'JSON')}</form></li>"
     )
 
 
-def _export(number: int, suffix: str, kind: str) -> str:
+def _export(texts: Texts, number: int, suffix: str, kind: str) -> str:
     label = texts.EXPORT.format(kind=kind)
     return (
         f'<button type="button" data-export="{number}" data-format="{suffix}" aria-label="{label}" title="{label}">'
@@ -199,20 +206,7 @@ def _export(number: int, suffix: str, kind: str) -> str:
     )
 
 
-def _day(updated: str) -> str:
-    """A day in words: today, yesterday, Friday, 3 March, 3 March 2025."""
-    day = datetime.fromisoformat(updated).astimezone().date()
-    today = date.today()
-    if day >= today:
-        return texts.TODAY
-    if day == today - timedelta(days=1):
-        return texts.YESTERDAY
-    if day > today - timedelta(days=7):
-        return f"{day:%A}"
-    return f"{day.day} {day:%B}" if day.year == today.year else f"{day.day} {day:%B %Y}"
-
-
-def render_undo(label: str) -> str:
+def render_undo(texts: Texts, label: str) -> str:
     """What was just deleted, while it can be taken back."""
     if not label:
         return ""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rag import ui_texts as texts
 from rag.errors import RagError
 from rag.types import (
     Answer,
@@ -26,6 +25,7 @@ from rag.types import (
 from rag.ui_listing import Listing, Reader
 from rag.ui_pump import BEAT_S, Pump
 from rag.ui_removal import Removal
+from rag.ui_texts import ENGLISH, Texts
 from rag.ui_uploads import UploadRow
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Session:
     id under which this one is kept. While `editing`, the next question takes the place of the last one. `removals` are
     what was deleted a moment ago, `sent` counts the files given to the browser to save. `busy` says what is being done
     with a document, by its id; `reader` is the document that is read in place of a proof; `sorted_by` is what the
-    field for sorting said last.
+    field for sorting said last. `texts` are the words in the language of whoever looks.
     """
 
     owner: str | None = None
@@ -121,6 +121,7 @@ class Session:
     sorted_by: str = "name"
     busy: dict[int, str] = field(default_factory=dict)
     reader: Reader | None = None
+    texts: Texts = ENGLISH
 
     def history(self) -> list[Turn]:
         """The earlier turns that have an answer, for a follow-up question."""
@@ -201,7 +202,7 @@ def stream_turn(
         turn.fail(str(error))
     except Exception:
         log.exception("asking failed")
-        turn.fail(texts.UNEXPECTED)
+        turn.fail(ENGLISH.UNEXPECTED)
     finally:
         pump.stop()
         session.pump = None

@@ -15,13 +15,13 @@ import gradio as gr
 from rag import ui_export as export
 from rag import ui_render as render
 from rag import ui_render_talk as render_talk
-from rag import ui_texts as texts
 from rag.ui_actions import Actions
 from rag.ui_draw import Drawing
 from rag.ui_guard import guard
 from rag.ui_parts import Parts, Patch, number, text
 from rag.ui_removal import Removal
 from rag.ui_session import Session, TurnView, stream_turn
+from rag.ui_texts import Language, Texts, read_language
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -39,17 +39,21 @@ class TalkEvents:
 
     def enter(self, remembered: str, tab: Session) -> Patch:
         """A page was loaded: who looks at it, and the conversation that was open last."""
-        visitor, conversation = _read_memory(remembered)
+        visitor, conversation, language = _read_memory(remembered)
         tab.owner = (visitor or secrets.token_urlsafe(32)) if self._actions.apart else ""
+        words: Patch = {}
+        if tab.texts.language != language:
+            tab.texts = Texts(language)
+            words = self._draw.words(tab)
         if conversation is not None and not tab.turns:
             self._show(tab, conversation)
-        return {**self.poll(tab), **self._draw.conversations(tab), **self._draw.proof(tab)}
+        return {**words, **self.poll(tab), **self._draw.conversations(tab), **self._draw.proof(tab)}
 
     def poll(self, tab: Session) -> Patch:
         """Draw what loads; the timer goes on until all is ready."""
         state, problem = guard(self._actions.starting, None)
         ready = state is None and not problem
-        shown = render.render_status(problem or state)
+        shown = render.render_status(tab.texts, problem or state)
         return {
             self._parts.talk.status: shown,
             self._parts.starting: gr.Timer(active=not ready),
@@ -68,7 +72,7 @@ class TalkEvents:
         buttons = {parts.talk.ask_button: gr.update(visible=False), parts.talk.stop_button: gr.update(visible=True)}
         yield {parts.talk.ask_box: "", **buttons, **self._draw.editing(tab)}
         tab.reader = None
-        drawn: Patch = {parts.proof: render.render_proof(None)}
+        drawn: Patch = {parts.proof: render.render_proof(tab.texts, None)}
         yield drawn
         turn: TurnView | None = None
         try:
@@ -122,7 +126,7 @@ class TalkEvents:
         """Open the passage of a number."""
         turn, source = number(event, "turn"), number(event, "n")
         if tab.citation(turn, source) is None:
-            return {self._parts.proof: render.render_problem(texts.PROOF_LOST)}
+            return {self._parts.proof: render.render_problem(tab.texts, tab.texts.PROOF_LOST)}
         tab.shown, tab.opened, tab.reader = turn, source, None
         return {**self._draw.proof(tab), **self._draw.talk(tab)}
 
@@ -171,8 +175,8 @@ class TalkEvents:
         def written() -> tuple[str, str]:
             info = self._store.info(owner, conversation)
             turns = [turn for _, turn in self._store.turns(owner, conversation)]
-            write = export.export_json if as_json else export.export_markdown
-            return export.file_name(info, "json" if as_json else "md"), write(info, turns)
+            told = export.export_json(info, turns) if as_json else export.export_markdown(tab.texts, info, turns)
+            return export.file_name(tab.texts, info, "json" if as_json else "md"), told
 
         file, problem = guard(written, None)
         if file is None:
@@ -212,12 +216,16 @@ class TalkEvents:
         return {**draw.library(tab), **draw.proof(tab), **draw.editing(tab), **draw.conversations(tab, problem)}
 
 
-def _read_memory(remembered: str) -> tuple[str, int | None]:
-    """The visitor's secret and the conversation, as ui.js sent them; what is not of that form counts for nothing."""
+def _read_memory(remembered: str) -> tuple[str, int | None, Language]:
+    """The visitor's secret, the conversation and the language, as the browser sent them.
+
+    What is not of that form counts for nothing.
+    """
     try:
         told: Any = json.loads(remembered)
-        visitor, conversation = str(told["visitor"]), str(told["conversation"])
+        visitor, conversation, language = str(told["visitor"]), str(told["conversation"]), str(told["language"])
     except (ValueError, TypeError, KeyError):
-        return "", None
+        return "", None, "en"
     known = conversation.isascii() and conversation.isdigit() and len(conversation) < 16
-    return visitor if _SECRET.fullmatch(visitor) else "", int(conversation) if known else None
+    secret = visitor if _SECRET.fullmatch(visitor) else ""
+    return secret, int(conversation) if known else None, read_language(language)

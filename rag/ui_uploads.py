@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rag import ui_texts as texts
 from rag.errors import RagError
 from rag.types import DocumentInfo, FileReport, Progress
+from rag.ui_texts import ENGLISH, Texts
 
 log = logging.getLogger(__name__)
 
@@ -49,21 +49,21 @@ def stream_uploads(rows: Sequence[UploadRow], add: Add) -> Generator[UploadRow, 
             row.state, row.reason = "failed", str(error)
         except Exception:
             log.exception("adding %s failed", row.path.name)
-            row.state, row.reason = "failed", texts.ADD_FAILED
+            row.state, row.reason = "failed", ENGLISH.ADD_FAILED
         if row.state == "reading":
-            row.state, row.reason = "failed", texts.ADD_FAILED
+            row.state, row.reason = "failed", ENGLISH.ADD_FAILED
         yield row
 
 
 def _finish(row: UploadRow, report: FileReport) -> None:
     if report.state == "failed":
-        row.state, row.reason = "failed", report.reason or texts.ADD_FAILED
+        row.state, row.reason = "failed", report.reason or ENGLISH.ADD_FAILED
     else:
         row.state = "known" if report.state == "unchanged" else "ready"
 
 
 def stream_again(
-    documents: Sequence[DocumentInfo], read: Callable[[int], Iterator[Progress | FileReport]]
+    texts: Texts, documents: Sequence[DocumentInfo], read: Callable[[int], Iterator[Progress | FileReport]]
 ) -> Generator[tuple[int, str], None, None]:
     """Read documents anew, one at a time; yields a document's id and what is being done with it, "" when it is done.
 
@@ -74,7 +74,7 @@ def stream_again(
         try:
             for event in read(document.id):
                 if isinstance(event, Progress) and event.total > 0 and event.unit != "files":
-                    yield document.id, f"{event.done:,} of {event.total:,} {event.unit}"
+                    yield document.id, texts.amount(event.done, event.total, event.unit)
         except RagError as error:
             log.warning("%s was not read again: %s", document.source, error)
         yield document.id, ""

@@ -8,6 +8,7 @@ import pytest
 
 from rag.types import Answer, Citation, ConversationInfo, KeptTurn, Sentence, Timings
 from rag.ui_export import answer_text, export_json, export_markdown, file_name
+from rag.ui_texts import ENGLISH
 
 FIRST = Citation(1, "manual.pdf", 11, 0, 9, 0.8, "Descale\nevery 60 days.", "xi", 1)
 SECOND = Citation(2, "calls.csv", None, 0, 9, 0.4, "K3, <b>scale</b>", None, 2)
@@ -32,17 +33,17 @@ TURNS = [
 
 
 def test_an_answer_lists_the_sources_it_cites_and_a_refusal_the_nearest() -> None:
-    assert answer_text(ANSWER) == (
+    assert answer_text(ENGLISH, ANSWER) == (
         "Every 60 days [1].\n\nSources:\n\n[1] manual.pdf, page xi: “Descale every 60 days.”"
     )
-    assert answer_text(REFUSED).endswith(
+    assert answer_text(ENGLISH, REFUSED).endswith(
         "Nearest passages:\n\n[1] manual.pdf, page xi: “Descale every 60 days.”\n\n[2] calls.csv: “K3, <b>scale</b>”"
     )
 
 
 def test_markdown_holds_every_turn_and_lets_no_html_through() -> None:
     assert (
-        export_markdown(INFO, TURNS)
+        export_markdown(ENGLISH, INFO, TURNS)
         == """# How often?
 
 ## How often?
@@ -96,4 +97,4 @@ def test_json_holds_all_that_is_kept() -> None:
     ],
 )
 def test_a_file_name_is_one_that_any_system_takes(name: str, file: str) -> None:
-    assert file_name(ConversationInfo(1, name, 1, ""), "md") == file
+    assert file_name(ENGLISH, ConversationInfo(1, name, 1, ""), "md") == file

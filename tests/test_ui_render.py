@@ -31,6 +31,7 @@ from rag.types import (
 )
 from rag.ui_listing import Listing
 from rag.ui_session import TurnView
+from rag.ui_texts import ENGLISH, Texts
 from rag.ui_uploads import UploadRow
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror='a'>\"' onclick=\"b\" \u202efdp.exe\x00 &amp;"
@@ -81,7 +82,7 @@ def answered(*sentences: Sentence, refused: bool = False, text: str = "", model:
     return TurnView("q", "done", sources, answer=answer)
 
 
-def everything(text: str) -> list[str]:
+def everything(text: str, texts: Texts = ENGLISH) -> list[str]:
     """Every part of the page with the same text wherever others' text can stand."""
     cited = source(1, text, text, 1, text)
     answer = Answer(text, text, False, (Sentence(text, (1,)), Sentence(text, ())), (cited,), (cited,), TIMINGS, text)
@@ -96,27 +97,27 @@ def everything(text: str) -> list[str]:
         TurnView(text, "waiting", progress=Progress(text, 1, 2, text)),
     ]
     return [
-        *(talk.render_turn(turn, 0, 1) for turn in turns),
-        talk.render_sources(turns[0], 0, 1),
-        render.render_proof(Passage(text, 1, text, 2, text, text, text)),
-        render.render_proof(Passage(text, 1, text, 2, text, text, text, ((0, 1), (2, 9)), IMAGE)),
-        render.render_problem(text),
-        render.render_status(text),
-        render.render_status(Progress(text, 1, 2, text)),
-        render.render_documents([info, failed], text),
-        render.render_uploads([UploadRow(Path("x" + text.replace("/", "")), "failed", None, text)]),
-        render.render_uploads([UploadRow(Path("x"), "reading", Progress(text, 0, 0, text))]),
-        talk.render_empty(1, [text]),
-        *(talk.render_turn(turn, 0, 1, last=True) for turn in turns),
-        talk.render_conversations([ConversationInfo(3, text, 2, "2026-01-05T10:00:00Z")], 3, "24 hours", text),
-        talk.render_undo(text or "name"),
+        *(talk.render_turn(texts, turn, 0, 1) for turn in turns),
+        talk.render_sources(texts, turns[0], 0, 1),
+        render.render_proof(texts, Passage(text, 1, text, 2, text, text, text)),
+        render.render_proof(texts, Passage(text, 1, text, 2, text, text, text, ((0, 1), (2, 9)), IMAGE)),
+        render.render_problem(texts, text),
+        render.render_status(texts, text),
+        render.render_status(texts, Progress(text, 1, 2, text)),
+        render.render_documents(texts, [info, failed], text),
+        render.render_uploads(texts, [UploadRow(Path("x" + text.replace("/", "")), "failed", None, text)]),
+        render.render_uploads(texts, [UploadRow(Path("x"), "reading", Progress(text, 0, 0, text))]),
+        talk.render_empty(texts, 1, [text]),
+        *(talk.render_turn(texts, turn, 0, 1, last=True) for turn in turns),
+        talk.render_conversations(texts, [ConversationInfo(3, text, 2, "2026-01-05T10:00:00Z")], 3, "24 hours", text),
+        talk.render_undo(texts, text or "name"),
         talk.render_memory(text, 1),
         talk.render_outbox(text, text, 1),
         talk.render_offer(text, text, 1),
-        shelf.render_shelf(Listing(selected={1}), [info, failed], {1: text}, text),
-        shelf.render_shelf(Listing(query="\ue000"), [info], {}, text),
-        shelf.render_bulk(Listing(selected={1}), 2),
-        shelf.render_text(text, [(text, text), (text, text)], 1),
+        shelf.render_shelf(texts, Listing(selected={1}), [info, failed], {1: text}, text),
+        shelf.render_shelf(texts, Listing(query="\ue000"), [info], {}, text),
+        shelf.render_bulk(texts, Listing(selected={1}), 2),
+        shelf.render_text(texts, text, [(text, text), (text, text)], 1),
     ]
 
 
@@ -148,7 +149,7 @@ def test_any_text_anywhere_stays_text(text: str) -> None:
 
 
 def test_a_paragraph_hidden_behind_a_control_does_not_tear_a_sentence_apart() -> None:
-    page = talk.render_turn(answered(Sentence("One\n\u202a\ntwo.", ())), 0, None)
+    page = talk.render_turn(ENGLISH, answered(Sentence("One\n\u202a\ntwo.", ())), 0, None)
     assert '<span class="un">One\ntwo.</span>' in page
 
 
@@ -162,7 +163,7 @@ def test_hostile_text_adds_no_tag_no_attribute_and_no_hidden_direction() -> None
 
 
 def test_a_sentence_carries_its_citations_and_an_unsupported_one_says_so() -> None:
-    page = talk.render_turn(answered(Sentence("One.\n\n", (1, 2)), Sentence("Two.", ())), 4, 2)
+    page = talk.render_turn(ENGLISH, answered(Sentence("One.\n\n", (1, 2)), Sentence("Two.", ())), 4, 2)
     assert page.count("<p dir=") == 2
     assert 'data-turn="4" data-n="1" aria-label="Source 1" aria-pressed="false">1</button>' in page
     assert 'class="n on" data-turn="4" data-n="2"' in page
@@ -171,7 +172,9 @@ def test_a_sentence_carries_its_citations_and_an_unsupported_one_says_so() -> No
 
 
 def test_a_refusal_is_quiet_and_flags_nothing() -> None:
-    page = talk.render_turn(answered(Sentence("No.", ()), refused=True, text="They do not say [2] or [9]."), 0, None)
+    page = talk.render_turn(
+        ENGLISH, answered(Sentence("No.", ()), refused=True, text="They do not say [2] or [9]."), 0, None
+    )
     assert 'class="a refuse"' in page
     assert "flag" not in page
     assert page.count("data-n=") == 1
@@ -183,15 +186,22 @@ def test_a_refusal_says_what_was_searched_and_what_came_nearest() -> None:
     turn.searched = 1204
     assert (
         "Searched 1,204 documents for this. The nearest passages are in a.pdf."
-        in Tags(talk.render_turn(turn, 0, None)).text
+        in Tags(talk.render_turn(ENGLISH, turn, 0, None)).text
     )
     turn.sources = ()
-    assert "Searched 1,204 documents for this, and no passage came near." in Tags(talk.render_turn(turn, 0, None)).text
+    assert (
+        "Searched 1,204 documents for this, and no passage came near."
+        in Tags(talk.render_turn(ENGLISH, turn, 0, None)).text
+    )
 
 
 def test_only_the_last_finished_turn_can_be_asked_again() -> None:
     def acts(turn: TurnView, last: bool) -> set[str]:
-        return Tags(talk.render_turn(turn, 0, None, last)).attributes & {"data-copy", "data-retry", "data-edit"}
+        return Tags(talk.render_turn(ENGLISH, turn, 0, None, last)).attributes & {
+            "data-copy",
+            "data-retry",
+            "data-edit",
+        }
 
     done = answered(Sentence("A.", (1,)))
     assert acts(done, True) == {"data-copy", "data-retry", "data-edit"}
@@ -205,7 +215,7 @@ def test_only_the_last_finished_turn_can_be_asked_again() -> None:
 )
 def test_a_conversation_says_when_it_was(ago: int, told: str) -> None:
     when = datetime.now().astimezone() - timedelta(days=ago)
-    page = talk.render_conversations([ConversationInfo(1, "n", 1, when.astimezone(UTC).isoformat())], None, "")
+    page = talk.render_conversations(ENGLISH, [ConversationInfo(1, "n", 1, when.astimezone(UTC).isoformat())], None, "")
     assert told.format(when) in Tags(page).text
 
 
@@ -213,13 +223,13 @@ def test_a_conversation_says_when_it_was(ago: int, told: str) -> None:
     ("written", "shown"), [("Yes [", "Yes"), ("Yes [1", "Yes"), ("Yes [1, ", "Yes"), ("a[0] = [", "a[0] =")]
 )
 def test_a_marker_that_is_still_being_written_is_not_shown(written: str, shown: str) -> None:
-    page = talk.render_turn(TurnView("q", "writing", (source(1),), written), 0, None)
+    page = talk.render_turn(ENGLISH, TurnView("q", "writing", (source(1),), written), 0, None)
     assert Tags(page).text == f"q{shown}"
 
 
 def test_the_phases_say_what_happens() -> None:
     def said(turn: TurnView) -> str:
-        return Tags(talk.render_turn(turn, 0, None)).text.removeprefix("q")
+        return Tags(talk.render_turn(ENGLISH, turn, 0, None)).text.removeprefix("q")
 
     assert said(TurnView("q")) == "Searching your documents"
     assert said(TurnView("q", seconds=4.4)) == "Searching your documents 4 s"
@@ -230,18 +240,18 @@ def test_the_phases_say_what_happens() -> None:
 
 
 def test_the_meta_line_gives_the_cost() -> None:
-    text = Tags(talk.render_turn(answered(Sentence("A.", (1,)), model="Qwen2.5 1.5B"), 0, None)).text
+    text = Tags(talk.render_turn(ENGLISH, answered(Sentence("A.", (1,)), model="Qwen2.5 1.5B"), 0, None)).text
     assert text.removesuffix("Copy with sources").endswith(
         "2 sources read · first word 1.9 s · 3.4 s in all · 23 tokens/s · Qwen2.5 1.5B · 3.1 GB memory"
     )
 
 
 def test_a_passage_is_marked_in_its_surroundings_under_its_place() -> None:
-    page = render.render_proof(Passage("k.pdf", 11, "xi", 24, "before ", "cited", " after"))
+    page = render.render_proof(ENGLISH, Passage("k.pdf", 11, "xi", 24, "before ", "cited", " after"))
     assert "page xi (11 of 24)" in page
     assert 'before <mark aria-label="cited passage">cited</mark> after' in page
-    assert "page 11 of 24" in render.render_proof(Passage("k.pdf", 11, "11", 24, "", "cited", ""))
-    assert "page" not in Tags(render.render_proof(Passage("k.csv", None, None, 0, "", "row", ""))).text
+    assert "page 11 of 24" in render.render_proof(ENGLISH, Passage("k.pdf", 11, "11", 24, "", "cited", ""))
+    assert "page" not in Tags(render.render_proof(ENGLISH, Passage("k.csv", None, None, 0, "", "row", ""))).text
 
 
 @pytest.mark.parametrize(
@@ -259,12 +269,12 @@ def test_a_passage_is_marked_in_its_surroundings_under_its_place() -> None:
 def test_a_place_is_named_as_its_format_names_it(page: int | None, label: str | None, where: str) -> None:
     assert place(page, label) == where
     if label and where == label:
-        shown = render.render_proof(Passage("k", page, label, 9, "", "cited", ""))
+        shown = render.render_proof(ENGLISH, Passage("k", page, label, 9, "", "cited", ""))
         assert f"<small>{escape(where)}</small>" in shown
 
 
 def test_a_page_stands_above_its_folded_text_with_a_mark_for_each_line() -> None:
-    page = render.render_proof(Passage("k.pdf", 11, None, 24, "a ", "One. Two.", " b", ((5, 9),), IMAGE))
+    page = render.render_proof(ENGLISH, Passage("k.pdf", 11, None, 24, "a ", "One. Two.", " b", ((5, 9),), IMAGE))
     assert 'src="data:image/png;base64,AP8="' in page
     assert 'width="12" height="16"' in page
     assert '<i class="rest" style="left:10.0000%;top:20.0000%;width:50.0000%;height:1.0000%"></i>' in page
@@ -276,39 +286,41 @@ def test_a_page_stands_above_its_folded_text_with_a_mark_for_each_line() -> None
 
 def test_a_page_without_marks_or_without_a_picture_says_so_and_shows_the_text() -> None:
     unmarked = replace(IMAGE, marks=())
-    page = render.render_proof(Passage("k.pdf", 1, None, 1, "", "cited", "", (), unmarked, "unmarked"))
+    page = render.render_proof(ENGLISH, Passage("k.pdf", 1, None, 1, "", "cited", "", (), unmarked, "unmarked"))
     assert "nothing is marked" in page
     assert "<details open>" in page
     assert "is marked;" not in page
     for problem, words in (("gone", "no longer where"), ("changed", "has changed"), ("unreadable", "cannot be drawn")):
-        page = render.render_proof(Passage("k.pdf", 1, None, 1, "", "cited", "", problem=problem))
+        page = render.render_proof(ENGLISH, Passage("k.pdf", 1, None, 1, "", "cited", "", problem=problem))
         assert words in page
         assert "details" not in page
 
 
 def test_progress_in_bytes_counts_megabytes_and_the_unknown_has_no_percent() -> None:
-    page = render.render_status(Progress("Fetching", 3_000_000, 12_000_000, "B"))
+    page = render.render_status(ENGLISH, Progress("Fetching", 3_000_000, 12_000_000, "B"))
     assert "3 of 12 MB" in page
     assert 'aria-valuenow="25"' in page
-    assert "aria-valuenow" not in render.render_status(Progress("Indexing", 0, 0, "files"))
-    assert render.render_status(None) == ""
+    assert "aria-valuenow" not in render.render_status(ENGLISH, Progress("Indexing", 0, 0, "files"))
+    assert render.render_status(ENGLISH, None) == ""
 
 
 def test_the_library_says_what_is_ready_and_what_failed_and_why() -> None:
     ready = DocumentInfo(1, "c", "a.pdf", "a", "ready", None, 1, 1204, 9, "")
     failed = DocumentInfo(2, "c", "b.pdf", "b", "failed", "it needs a password", 0, 0, 9, "")
     partial = DocumentInfo(3, "c", "c.pdf", "c", "ready", "1 of 2 pages not read: <a picture>", 2, 5, 9, "", "partial")
-    assert "2 pages · 5 passages · 1 of 2 pages not read: &lt;a picture&gt;" in render.render_documents([partial])
-    text = Tags(render.render_documents([ready, failed])).text
+    assert "2 pages · 5 passages · 1 of 2 pages not read: &lt;a picture&gt;" in render.render_documents(
+        ENGLISH, [partial]
+    )
+    text = Tags(render.render_documents(ENGLISH, [ready, failed])).text
     assert "Library · 2 documents" in text
     assert "1 page · 1,204 passages" in text
     assert "it needs a password" in text
-    assert "Nothing here yet" in render.render_documents([])
+    assert "Nothing here yet" in render.render_documents(ENGLISH, [])
 
 
 def test_a_long_library_is_cut_in_the_narrow_list() -> None:
     many = [DocumentInfo(number, "c", f"{number}.pdf", "a", "ready", None, 1, 2, 9, "") for number in range(2000)]
-    page = render.render_documents(many)
+    page = render.render_documents(ENGLISH, many)
     assert page.count("<li") == 30
     assert "Library · 2,000 documents" in Tags(page).text
     assert "and 1,970 more" in page
@@ -325,13 +337,13 @@ def test_a_long_library_is_cut_in_the_narrow_list() -> None:
 )
 def test_a_document_that_failed_says_why_and_what_to_do(reason: str, outcome: Outcome, way: str) -> None:
     failed = DocumentInfo(2, "c", "b.pdf", "b", "failed", reason, 0, 0, 9, "2026-01-05T10:00:00Z", outcome)
-    text = Tags(shelf.render_shelf(Listing(), [failed], {})).text
+    text = Tags(shelf.render_shelf(ENGLISH, Listing(), [failed], {})).text
     assert way in text
     assert "still answers" not in text
     newer = replace(failed, state="ready", outcome="ready")
-    assert "still answers" in Tags(shelf.render_shelf(Listing(), [newer], {})).text
+    assert "still answers" in Tags(shelf.render_shelf(ENGLISH, Listing(), [newer], {})).text
     partial = replace(failed, state="ready", outcome="partial", reason="1 of 2 pages not read")
-    text = Tags(shelf.render_shelf(Listing(), [partial], {})).text
+    text = Tags(shelf.render_shelf(ENGLISH, Listing(), [partial], {})).text
     assert "partly read" in text
     assert "still answers" not in text
 
@@ -340,17 +352,17 @@ def test_sizes_and_days_are_in_words() -> None:
     sizes = {0: "0 B", 999: "999 B", 1500: "1.5 kB", 24_000_000: "24 MB", 3_200_000_000: "3.2 GB"}
     for size, told in sizes.items():
         info = DocumentInfo(1, "c", "a", "a", "ready", None, 1, 1, size, "2026-01-05T10:00:00Z")
-        assert f">{told}<" in shelf.render_shelf(Listing(), [info], {})
-    assert "5 Jan 2026" in shelf.render_shelf(Listing(), [info], {})
+        assert f">{told}<" in shelf.render_shelf(ENGLISH, Listing(), [info], {})
+    assert "5 Jan 2026" in shelf.render_shelf(ENGLISH, Listing(), [info], {})
 
 
 def test_a_long_list_has_pages_and_a_document_has_leaves() -> None:
     many = [DocumentInfo(number, "c", f"{number:04}.pdf", "a", "ready", None, 1, 2, 9, "") for number in range(120)]
-    text = Tags(shelf.render_shelf(Listing(page=2), many, {})).text
+    text = Tags(shelf.render_shelf(ENGLISH, Listing(page=2), many, {})).text
     assert "101–120 of 120" in text
     assert "0119.pdf" in text
     assert "0099.pdf" not in text
-    page = shelf.render_text("a.pdf", [("page i", "one"), ("page 2", "two")], 0)
+    page = shelf.render_text(ENGLISH, "a.pdf", [("page i", "one"), ("page 2", "two")], 0)
     assert "page i" in page
     assert "1 of 2" in page
     assert page.count("disabled") == 1

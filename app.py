@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from rag.library import Library
 
 SAMPLES = Path(__file__).parent / "sample_docs"
-STARTERS = (
-    "What does the code E3 on the display of the K3 mean?",
-    "What is the meal allowance per day in the 2026 expense policy?",
-    "Which power bases are recalled, and why?",
-)
 RETRY_S = 20.0
 SWEEP_S = 600.0
 POLICY = (
@@ -182,12 +177,17 @@ def _serve(library: Library, conversations: Conversations, settings: Settings, s
     """Start the server in the background; returns the page's address. Raises SettingError when it does not start."""
     from starlette.middleware import Middleware
 
+    from rag.llm import local_model
     from rag.ui import build_ui, launch_options
     from rag.ui_actions import Actions
     from rag.ui_files import Files
 
+    limits = settings.ask_limits
     actions = Actions(
         ask=library.ask,
+        alone=library.ask_alone,
+        limits=replace(limits, models=(local_model(settings) or limits.models[0], *limits.models[1:])),
+        topics=library.topics,
         documents=library.documents,
         add=library.upload,
         delete=library.delete,
@@ -203,7 +203,7 @@ def _serve(library: Library, conversations: Conversations, settings: Settings, s
     options = launch_options(files)
     options["app_kwargs"]["middleware"] = [Middleware(SafeHeaders)]
     try:
-        _, url, _ = build_ui(actions, files, starters=STARTERS, visitor_hours=settings.visitor_hours).launch(
+        _, url, _ = build_ui(actions, files, visitor_hours=settings.visitor_hours).launch(
             server_name=settings.host,
             server_port=settings.port,
             max_file_size=settings.max_file_mb * 2**20,

@@ -101,6 +101,20 @@ def states(tab: Any) -> Iterator[str]:
     ask(tab, QUESTION)
     finished(tab)
     yield "answered"
+    tab.click("#answer [data-compare]")
+    expect(tab.locator("#answer .alone .meta")).to_be_visible(timeout=PATIENCE)
+    finished(tab)
+    yield "compared"
+    tab.click("#settings-open")
+    yield "settings"
+    tab.select_option("#set-language", "zh")
+    expect(tab.locator("html")).to_have_attribute("lang", "zh-Hans")
+    tab.keyboard.press("Escape")
+    yield "chinese"
+    tab.click("#settings-open")
+    tab.select_option("#set-language", "en")
+    expect(tab.locator("html")).to_have_attribute("lang", "en")
+    tab.keyboard.press("Escape")
     tab.click("#documents [data-view]")
     tab.click("#shelf-rows [data-open] >> nth=4")
     expect(tab.locator("#proof .reader")).to_be_visible()
@@ -136,7 +150,7 @@ def ask(tab: Any, question: str) -> None:
 
 def finished(tab: Any) -> None:
     """Wait for the end of the answer and of all movement."""
-    expect(tab.locator("#answer .meta")).to_be_visible(timeout=PATIENCE)
+    expect(tab.locator("#answer .meta").last).to_be_visible(timeout=PATIENCE)
     expect(tab.locator("#ask-button")).to_be_visible()
     tab.mouse.move(0, 0)
     tab.wait_for_timeout(500)

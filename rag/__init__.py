@@ -8,6 +8,7 @@ Data runs one way through the house; a module imports only from floors below its
        tokens                               counts tokens, and says which embedding model it is, without loading one
        loaders, loaders_*                   a file -> pages
        splitter                             pages -> chunks
+       topics                               pages -> what they can be asked about, by their headings
        embeddings, embeddings_*             texts -> vectors: which engine, the engines, a model converted
        prompts                              the wording
        llm, llm_*; chat                     the language model and its backends; what the local ones share
@@ -22,7 +23,7 @@ Data runs one way through the house; a module imports only from floors below its
        ranking                              which chunks answer a question best, which of them make one passage
        refusal                              whether passages hold the answer at all
        ingestion, retriever                 files in; passages out
-    5  chain                                question -> Sources, Tokens, Answer
+    5  chain; alone                         question -> Sources, Tokens, Answer; the same from the model's memory
        passages                             a citation -> the passage in its surroundings, its page, its best sentences
     6  library                              one open library: everything above wired together, once
     7  evaluate, evaluate_*                 the measuring stick: a question set -> a table of scores

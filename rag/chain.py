@@ -108,11 +108,13 @@ class _ReadingRetriever(BaseRetriever):
         return list(reading.chunks)
 
 
-def build_chain(llm: BaseChatModel, retriever: BaseRetriever, prompt: ChatPromptTemplate) -> BaseRetrievalQA:
-    """A RetrievalQA chain of type "stuff" with one of our prompts."""
+def build_chain(
+    llm: BaseChatModel, retriever: BaseRetriever, prompt: ChatPromptTemplate, **llm_kwargs: Any
+) -> BaseRetrievalQA:
+    """A RetrievalQA chain of type "stuff" with one of our prompts; `llm_kwargs` go into each call of the model."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LangChainDeprecationWarning)  # we know; leaving it means changing this file
-        return RetrievalQA.from_chain_type(
+        chain = RetrievalQA.from_chain_type(
             llm,
             chain_type="stuff",
             retriever=retriever,
@@ -124,6 +126,8 @@ def build_chain(llm: BaseChatModel, retriever: BaseRetriever, prompt: ChatPrompt
                 "document_separator": SOURCE_SEPARATOR,
             },
         )
+    chain.combine_documents_chain.llm_chain.llm_kwargs = llm_kwargs  # type: ignore[attr-defined]  # of a stuff chain
+    return chain
 
 
 def stream_answer(
@@ -140,13 +144,14 @@ def stream_answer(
     rewritten to stand by itself; a first question costs no extra call.
     """
     began = time.monotonic()
-    asked = _standalone(llm, question, history) if history else question
+    asked = standalone(llm, question, history) if history else question
     account = asks_for_account(asked)
     prompt = ANSWER_ACCOUNT if account else ANSWER_FACT
     judge = Judge(llm, asked, calibration, 0.0 if account else settings.refuse_below)
     events = _Events()
     found_by = _within_budget(llm, retriever, settings, prompt, asked)
-    chain = build_chain(llm, _ReadingRetriever(found_by=found_by, judge=judge, events=events), prompt)
+    reading = _ReadingRetriever(found_by=found_by, judge=judge, events=events)
+    chain = build_chain(llm, reading, prompt, max_tokens=settings.max_answer_tokens, temperature=settings.temperature)
     _in_thread(lambda: chain.invoke({"query": asked}, config={"callbacks": [events]}), events)
     sources: tuple[Citation, ...] = ()
     text = ""
@@ -165,7 +170,7 @@ def stream_answer(
         text = events.refusal
         yield Token(text)
     sure = judge.probability is None or judge.probability >= _SURE
-    yield _answer(question, text, sources, _timings(events, began), _name(llm), sure)
+    yield _answer(question, text, sources, _timings(events, began), model_name(llm), sure)
 
 
 def signals(llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings, question: str) -> Signals | None:
@@ -216,7 +221,7 @@ def _within_budget(
     return retriever.model_copy(update={"token_budget": min(room, settings.source_tokens), "size": size})
 
 
-def _standalone(llm: BaseChatModel, question: str, history: Sequence[Turn]) -> str:
+def standalone(llm: BaseChatModel, question: str, history: Sequence[Turn]) -> str:
     """The question with what it refers to in earlier turns put in."""
     told = "\n".join(
         f"Q: {turn.question}\nA: {turn.answer[:_REMEMBERED_CHARACTERS]}" for turn in history[-_REMEMBERED_TURNS:]
@@ -251,15 +256,16 @@ def _timings(events: _Events, began: float) -> Timings:
         prompt_tokens=events.prompt_tokens,
         answer_tokens=events.answer_tokens,
         tokens_per_s=round(events.answer_tokens / writing, 1) if writing > 0 else 0.0,
-        peak_memory_mb=round(_peak_memory_mb(), 1),
+        peak_memory_mb=round(peak_memory_mb(), 1),
     )
 
 
-def _peak_memory_mb() -> float:
+def peak_memory_mb() -> float:
     """The most resident memory this process has had, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def _name(llm: BaseChatModel) -> str:
+def model_name(llm: BaseChatModel) -> str:
+    """What the model calls itself."""
     return str(getattr(llm, "model_name", llm.__class__.__name__))

@@ -12,8 +12,10 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rag.errors import SettingError
+from rag.types import AskLimits, AskOptions
 
 PREFIX = "RAG_"
+UNNAMED = "the server's default"  # the model that a backend takes where RAG_LLM_MODEL is not set
 
 
 class Settings(BaseSettings):
@@ -65,6 +67,11 @@ class Settings(BaseSettings):
     llm_model: str | None = Field(
         None, description="Model of the backend: a name of `python -m rag models`, a repository, a file or a folder"
     )
+    llm_others: str | None = Field(
+        None,
+        description="Other models of the same backend that the page offers, with commas between them; each is loaded "
+        "when first chosen, and stays in memory",
+    )
     llm_base_url: str | None = Field(
         None, pattern=r"^https?://", description="OpenAI-compatible server, like http://localhost:8000/v1"
     )
@@ -94,6 +101,32 @@ class Settings(BaseSettings):
     def visitors_apart(self) -> bool:
         """Whether each browser has conversations of its own."""
         return self.listens_for_others if self.separate_visitors is None else self.separate_visitors
+
+    @property
+    def ask_limits(self) -> AskLimits:
+        """What a visitor may choose for an answer: never more than is set here."""
+        others = [name for each in (self.llm_others or "").split(",") if (name := each.strip())]
+        return AskLimits(
+            sources=self.top_k,
+            answer_tokens=self.max_answer_tokens,
+            temperature=self.temperature,
+            models=tuple(dict.fromkeys([self.llm_model or UNNAMED, *others])),
+            most_temperature=max(1.0, self.temperature),
+        )
+
+    def chosen(self, options: AskOptions) -> Settings:
+        """The settings with what was chosen for an answer, as far as they allow it."""
+        limits = self.ask_limits
+        choice: dict[str, Any] = {}
+        if options.sources is not None:
+            choice["top_k"] = max(1, min(options.sources, limits.sources))
+        if options.answer_tokens is not None:
+            choice["max_answer_tokens"] = max(limits.least_tokens, min(options.answer_tokens, limits.answer_tokens))
+        if options.temperature is not None:
+            choice["temperature"] = max(0.0, min(options.temperature, limits.most_temperature))
+        if options.model in limits.models[1:]:
+            choice["llm_model"] = options.model
+        return self.model_copy(update=choice)
 
     @model_validator(mode="after")
     def _fits(self) -> Settings:

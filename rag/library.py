@@ -23,7 +23,23 @@ from rag.retriever import LibraryRetriever
 from rag.splitter import document_text
 from rag.store import VectorIndex
 from rag.tokens import TokenCounter, embedding_fingerprint, load_tokens
-from rag.types import Answer, AnswerEvent, Citation, DocumentInfo, IngestReport, Passage, Progress, Turn, place
+from rag.topics import choose_topic, find_topics
+from rag.types import (
+    AS_SET,
+    Answer,
+    AnswerEvent,
+    AskOptions,
+    Citation,
+    DocumentInfo,
+    IngestReport,
+    Passage,
+    Progress,
+    Turn,
+    place,
+)
+
+_BROWSED = 12  # documents that are looked through for topics
+_BROWSED_CHUNKS = 2000  # larger ones take too long to read while a page waits
 
 
 class LazyEmbeddings(Embeddings):
@@ -78,7 +94,8 @@ class Library:
         self._index = VectorIndex(settings.library / "chroma", self.manifest)
         self._embeddings = LazyEmbeddings(settings, report)
         self._ingester = Ingester(settings, self.manifest, self._index, self._embeddings)
-        self._llm: BaseChatModel | None = None
+        self._topics: dict[int, list[str]] = {}
+        self._llms: dict[str | None, BaseChatModel] = {}  # by RAG_LLM_MODEL
         self._llm_lock = threading.Lock()
 
     # ---- documents
@@ -132,6 +149,17 @@ class Library:
         pages = self.manifest.pages(self.manifest.document(document_id).id)
         return [(place(page.metadata["page"], page.metadata["page_label"]), page.page_content) for page in pages]
 
+    def topics(self, documents: Sequence[DocumentInfo], count: int = 3) -> list[tuple[str, str]]:
+        """What some of these documents can be asked about: a source and a heading, or a question, of each."""
+        ready = [each for each in documents if each.state == "ready" and each.chunks <= _BROWSED_CHUNKS]
+        found: list[tuple[str, str]] = []
+        for document in ready[:: max(1, len(ready) // _BROWSED)]:
+            if document.id not in self._topics:
+                self._topics[document.id] = find_topics(page.page_content for page in self.manifest.pages(document.id))
+            if self._topics[document.id]:
+                found.append((document.source, choose_topic(self._topics[document.id])))
+        return found[:: max(1, len(found) // count)][:count]
+
     def original(self, document_id: int) -> Path:
         """The file that a document was read from. Raises LibraryError when it is gone."""
         document = self.manifest.document(document_id)
@@ -159,13 +187,21 @@ class Library:
         """The chunks that answer best, numbered, no model asked but the embedding model."""
         return [Citation.from_chunk(chunk.metadata["number"], chunk) for chunk in self._retriever(k).invoke(question)]
 
-    def ask(self, question: str, history: Sequence[Turn] = ()) -> Iterator[AnswerEvent]:
+    def ask(self, question: str, history: Sequence[Turn] = (), options: AskOptions = AS_SET) -> Iterator[AnswerEvent]:
         """Answer a question: Sources, Tokens, Answer; see chain.stream_answer."""
-        retriever = self._retriever()
-        llm = self.load_llm()
+        settings = self.settings.chosen(options)
+        retriever = self._retriever(settings.top_k)
+        llm = self.load_llm(settings.llm_model)
         calibration = load_calibration(self.manifest.get_meta("refusal"), self._models(llm))
-        yield from import_module("rag.chain").stream_answer(
-            llm, retriever, self.settings, question, history, calibration
+        yield from import_module("rag.chain").stream_answer(llm, retriever, settings, question, history, calibration)
+
+    def ask_alone(
+        self, question: str, history: Sequence[Turn] = (), options: AskOptions = AS_SET
+    ) -> Iterator[AnswerEvent]:
+        """Answer a question without the documents: Tokens, Answer; see alone.stream_alone."""
+        settings = self.settings.chosen(options)
+        yield from import_module("rag.alone").stream_alone(
+            self.load_llm(settings.llm_model), settings, question, history
         )
 
     def signals(self, question: str) -> Signals | None:
@@ -184,12 +220,13 @@ class Library:
         self._embeddings.load()
         self.load_llm()
 
-    def load_llm(self) -> BaseChatModel:
-        """The language model. A failure is not remembered: the next call tries again."""
+    def load_llm(self, name: str | None = None) -> BaseChatModel:
+        """The language model, or another one that is configured. A failure is not remembered: the next call tries."""
+        name = name or self.settings.llm_model
         with self._llm_lock:
-            if self._llm is None:
-                self._llm = load_llm(self.settings, self._report)
-            return self._llm
+            if name not in self._llms:
+                self._llms[name] = load_llm(self.settings.model_copy(update={"llm_model": name}), self._report)
+            return self._llms[name]
 
     def _retriever(self, k: int | None = None) -> LibraryRetriever:
         self._ingester.check_model()

@@ -83,3 +83,10 @@ CONDENSE = ChatPromptTemplate.from_messages(
         ("human", "Conversation:\n{history}\n\nLast question: {question}\n\nThe question by itself:"),
     ]
 )
+
+ALONE = ChatPromptTemplate.from_messages(
+    [
+        ("system", "Answer the question briefly: one to three sentences."),
+        ("human", "{question}"),
+    ]
+)

@@ -126,6 +126,34 @@ AnswerEvent = Sources | Token | Answer
 
 
 @dataclass(frozen=True, slots=True)
+class AskOptions:
+    """What is chosen for one answer; None: as the server is set. `answer_tokens` is the most that are written."""
+
+    sources: int | None = None
+    answer_tokens: int | None = None
+    temperature: float | None = None
+    model: str | None = None
+
+
+AS_SET = AskOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class AskLimits:
+    """What may be chosen for an answer: at most so many sources and tokens, and one of the models.
+
+    `sources`, `answer_tokens`, `temperature` and the first of `models` are also what holds where nothing is chosen.
+    """
+
+    sources: int
+    answer_tokens: int
+    temperature: float
+    models: tuple[str, ...]
+    least_tokens: int = 16
+    most_temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One earlier question of a conversation and the answer it got."""
 

@@ -109,14 +109,25 @@
       open(library, at("library-toggle"), false);
       open(pane, at("sheet-toggle"), true);
     }
-    if (hit.id === "ask-button" || hit.matches("[data-starter], [data-retry]")) {
-      pinned = true;
+    if (hit.id === "ask-button" || hit.matches("[data-starter], [data-retry], [data-compare]")) {
+      pinned = !hit.matches("[data-compare]");
       open(pane, at("sheet-toggle"), false);
       if (matchMedia("(min-width: 901px)").matches) at("ask-box").querySelector("textarea").focus();
     }
   });
+  // From a number of an answer the arrows lead to the one before and the one after it, and open what it cites.
+  const walk = (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], number = event.target.closest("#scroll .n[data-n]");
+    if (!step || !number) return;
+    const numbers = [...scroll.querySelectorAll(".n[data-n]")], at = numbers.indexOf(number) + step;
+    if (!numbers[at]) return;
+    event.preventDefault();
+    numbers[at].focus();
+    numbers[at].click();
+  };
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.closest("#ask-box")) pinned = true;
+    walk(event);
     if (event.key !== "Escape") return;
     const more = event.target.closest(".more");
     if (more) {
@@ -128,6 +139,43 @@
     open(pane, at("sheet-toggle"), false);
     open(library, at("library-toggle"), false);
   });
+
+  // The settings: a panel that gives the focus back to what opened it.
+  const settings = at("settings");
+  settings.setAttribute("role", "dialog");
+  settings.setAttribute("aria-labelledby", "settings-title");
+  const openSettings = (wanted) => {
+    open(settings, at("settings-open"), wanted);
+    if (wanted) settings.querySelector("select").focus();
+    else at("settings-open").focus();
+  };
+  const tellValue = (field) => {
+    const output = field.parentElement.querySelector("output");
+    if (output) output.value = field.value;
+  };
+  settings.addEventListener("input", (event) => tellValue(event.target));
+  settings.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    openSettings(false);
+  });
+  document.addEventListener("click", (event) => {
+    const hit = event.target.closest("button");
+    if (hit?.id === "settings-open") openSettings(!settings.hasAttribute("data-open"));
+    else if (hit?.id === "settings-close") openSettings(false);
+    else if (hit?.id === "settings-reset") {
+      settings.querySelectorAll("[name][data-default]").forEach((field) => {
+        if (field.dataset.default) field.value = field.dataset.default;
+        tellValue(field);
+      });
+      settings.querySelector("select").dispatchEvent(new Event("change", { bubbles: true }));
+    } else if (event.target.isConnected && !event.target.closest("#settings")) open(settings, at("settings-open"), false);
+  });
+  // Drawn anew in another language it stays where it was, and so does the focus.
+  new MutationObserver(() => {
+    at("settings-open").setAttribute("aria-expanded", String(settings.hasAttribute("data-open")));
+    if (settings.hasAttribute("data-open") && !settings.contains(document.activeElement)) settings.querySelector("select")?.focus();
+  }).observe(settings, { childList: true, subtree: true });
 
   // A form's button is an event of the page; nothing is sent anywhere by the form itself.
   document.addEventListener("submit", (event) => { if (event.target.closest("#app")) event.preventDefault(); });

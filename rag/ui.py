@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +11,7 @@ from typing import Any, cast
 import gradio as gr
 
 from rag.errors import RagError
-from rag.types import Answer, AnswerEvent
+from rag.types import AS_SET, Answer, AnswerEvent
 from rag.ui_actions import Actions
 from rag.ui_documents import DocumentEvents
 from rag.ui_draw import Drawing
@@ -29,7 +29,8 @@ REMEMBERED = """() => {
   try {
     const visitor = localStorage.getItem("footnote-visitor"), key = "footnote-conversation";
     const conversation = sessionStorage.getItem(key) ?? localStorage.getItem(key);
-    return [JSON.stringify({ visitor, conversation, language: navigator.language }), null];
+    const settings = { language: navigator.language, ...JSON.parse(localStorage.getItem("footnote-settings") ?? "{}") };
+    return [JSON.stringify({ visitor, conversation, settings }), null];
   } catch { return ["", null]; }
 }"""
 
@@ -62,13 +63,12 @@ def build_ui(
     actions: Actions,
     files: Files,
     *,
-    starters: Sequence[str] = (),
     answers_at_once: int = 1,
     visitor_hours: float = 24,
 ) -> gr.Blocks:
     """The page over these actions; `files` hands out originals, and belongs into `launch_options` as well.
 
-    `starters` are questions to offer, `answers_at_once` says how many the model takes, `visitor_hours` how long a
+    `answers_at_once` says how many the model takes, `visitor_hours` how long a
     visitor's conversation stays.
     """
     answer_gate, library_gate = threading.Semaphore(answers_at_once), threading.Semaphore(1)
@@ -79,8 +79,8 @@ def build_ui(
         session = gr.State(Session())
         remembered = gr.Textbox(visible=False)
         parts = build_parts()
-        draw = Drawing(parts, actions, starters, visitor_hours)
-        talk = TalkEvents(parts, actions, draw, starters, answer_gate)
+        draw = Drawing(parts, actions, visitor_hours)
+        talk = TalkEvents(parts, actions, draw, answer_gate)
         library = DocumentEvents(parts, actions, draw, files, library_gate)
         column, middle, shelf, outbox = parts.column, parts.talk, parts.shelf, parts.outbox
 
@@ -89,23 +89,33 @@ def build_ui(
         shelved = [shelf.rows, shelf.bulk]
         lists = [column.documents, column.conversations, parts.memory, parts.undo, *shelved, *turns]
         status = [middle.status, parts.starting]
-        words = [parts.words, column.brand, column.new_chat, column.upload, shelf.head, parts.sheet]
+        words = [parts.words, column.brand, column.new_chat, column.upload, shelf.head, parts.sheet, parts.settings]
         words += [middle.ask_box, middle.ask_button, middle.stop_button]
         asking = [middle.ask_box, middle.ask_button, middle.stop_button, middle.editing, *lists]
 
         page.load(talk.enter, [remembered, session], [*words, *status, *lists], js=REMEMBERED, **PRIVATE)
+        parts.settings.choose(
+            talk.choose,
+            session,
+            [*words, column.uploads, middle.editing, *status, *lists],
+            trigger_mode="always_last",
+            queue=False,
+            **PRIVATE,
+        )
         parts.starting.tick(talk.poll, session, [*status, *lists], **PRIVATE)
         parts.undoing.tick(library.settle, session, [parts.undoing, *lists], **PRIVATE)
 
         ask = {"fn": talk.converse, "inputs": [middle.ask_box, session], "outputs": asking, **PRIVATE}
         gr.on([middle.ask_button.click, middle.ask_box.submit], **ask)
-        middle.thread.starter(talk.start_with, None, middle.ask_box, **PRIVATE).then(**ask)
+        middle.thread.starter(talk.start_with, session, middle.ask_box, **PRIVATE).then(**ask)
         middle.stop_button.click(talk.stop, session, None, queue=False, **PRIVATE)
         middle.answer.retry(talk.retry, session, asking, **PRIVATE)
         middle.answer.edit(talk.edit, session, [middle.ask_box, middle.editing], **PRIVATE)
         middle.editing.unedit(talk.unedit, session, [middle.ask_box, middle.editing], **PRIVATE)
         for cited in (middle.thread, middle.answer, parts.sources):
             cited.cite(talk.cite, session, turns, **PRIVATE)
+        for answered in (middle.thread, middle.answer):
+            answered.compare(talk.compare, session, asking, **PRIVATE)
 
         leaving = [middle.ask_box, middle.editing, *lists]
         column.new_chat.click(talk.clear, session, leaving, **PRIVATE)
@@ -121,6 +131,7 @@ def build_ui(
             trigger_mode="multiple",
             **PRIVATE,
         ).then(library.add, session, [column.uploads, *lists], trigger_mode="multiple", **PRIVATE)
+        column.uploads.cancel(library.cancel, session, [column.uploads, *lists], queue=False, **PRIVATE)
         column.documents.browse(library.browse, session, lists, **PRIVATE)
         shelf.head.look(library.look, session, shelved, trigger_mode="always_last", queue=False, **PRIVATE)
         shelf.rows.sort(library.sort, session, shelved, queue=False, **PRIVATE)
@@ -148,7 +159,7 @@ def _plain_ask(actions: Actions, gate: threading.Semaphore) -> Callable[[str], d
     def ask(question: str) -> dict[str, Any]:
         """Answer a question from the documents."""
         pump = Pump[AnswerEvent](gate)
-        pump.start(lambda: actions.ask(question, ()))
+        pump.start(lambda: actions.ask(question, (), AS_SET))
         try:
             events = [event for batch in pump.watch() for event in batch]
         except RagError as error:

@@ -10,6 +10,8 @@ from typing import Protocol
 from rag.types import (
     Answer,
     AnswerEvent,
+    AskLimits,
+    AskOptions,
     Citation,
     ConversationInfo,
     DocumentInfo,
@@ -49,7 +51,9 @@ class ConversationStore(Protocol):
 class Actions:
     """What the page can do. Errors to show are RagError; anything else is logged and shown as a plain sentence.
 
-    `ask` yields Sources, Tokens, an Answer, and closing it stops the model within a token. `add` copies the uploaded
+    `ask` yields Sources, Tokens, an Answer, and closing it stops the model within a token; `alone` does so without
+    the documents, and `limits` are what may be chosen for either. `topics` are what documents can
+    be asked about: a source and a heading or a question of it. `add` copies the uploaded
     files into the library and yields progress and a FileReport for each. `passage` shows a citation, and in it what
     supports this answer best. `pages` is a document's text: where each page stands, in words, and what is on it.
     `original` is the file it was read from, and `read_again` reads that anew. `starting` says what loads right now, a
@@ -57,7 +61,10 @@ class Actions:
     library's.
     """
 
-    ask: Callable[[str, Sequence[Turn]], Iterator[AnswerEvent]]
+    ask: Callable[[str, Sequence[Turn], AskOptions], Iterator[AnswerEvent]]
+    alone: Callable[[str, Sequence[Turn], AskOptions], Iterator[AnswerEvent]]
+    limits: AskLimits
+    topics: Callable[[Sequence[DocumentInfo]], list[tuple[str, str]]]
     documents: Callable[[], list[DocumentInfo]]
     add: Callable[[Sequence[Path]], Iterator[Progress | FileReport]]
     delete: Callable[[int], None]

@@ -45,6 +45,7 @@ class DocumentEvents:
         for row in rows:
             row.taken = True
         pump = Pump[UploadRow](self._gate)  # not stopped with the tab: what was handed over is added
+        tab.adding.append(pump)
         pump.start(lambda: stream_uploads(rows, self._actions.add))
         for changed in pump.watch():
             if any(row.state == "ready" for row in changed):
@@ -52,10 +53,18 @@ class DocumentEvents:
                 yield {uploads: render.render_uploads(tab.texts, tab.uploads), **self._draw.library(tab)}
             else:
                 yield {uploads: render.render_uploads(tab.texts, tab.uploads)}
+        tab.adding.remove(pump)
         after = self._draw.library(tab)
         listed = {Path(each.source).name for each in tab.documents if each.state == "failed"}
         tab.uploads = [row for row in tab.uploads if row.state != "failed" or row.path.name not in listed]
         yield {uploads: render.render_uploads(tab.texts, tab.uploads), **after}
+
+    def cancel(self, tab: Session) -> Patch:
+        """Add no more of what was handed over; what is added already stays."""
+        for pump in tab.adding:
+            pump.stop()
+        tab.uploads = [row for row in tab.uploads if row.finished]
+        return {self._parts.column.uploads: render.render_uploads(tab.texts, tab.uploads), **self._draw.library(tab)}
 
     # ---- the Documents view
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import gradio as gr
 
 from rag import ui_render as render
@@ -13,14 +11,15 @@ from rag.types import DocumentInfo
 from rag.ui_actions import Actions
 from rag.ui_guard import guard
 from rag.ui_parts import Parts, Patch
+from rag.ui_render_settings import render_settings
 from rag.ui_session import Session
 
 
 class Drawing:
     """Draws what a tab holds, each function its own parts; `hours` is how long a visitor's conversation stays."""
 
-    def __init__(self, parts: Parts, actions: Actions, starters: Sequence[str], hours: float) -> None:
-        self.parts, self.actions, self.starters = parts, actions, starters
+    def __init__(self, parts: Parts, actions: Actions, hours: float) -> None:
+        self.parts, self.actions = parts, actions
         self._hours = hours
 
     def words(self, tab: Session) -> Patch:
@@ -38,14 +37,20 @@ class Drawing:
             parts.sheet: render.render_sheet(texts),
         }
 
+    def settings(self, tab: Session) -> Patch:
+        """The panel of settings."""
+        return {self.parts.settings: render_settings(tab.texts, self.actions.limits, tab.options)}
+
     def talk(self, tab: Session) -> Patch:
         """The conversation and its sources as they stand."""
         texts, last = tab.texts, len(tab.turns) - 1
         turns = [
-            render_talk.render_turn(texts, turn, at, tab.opened if at == tab.shown else None, at == last)
+            render_talk.render_turn(
+                texts, turn, at, tab.opened if at == tab.shown else None, at == last, tab.pump is not None
+            )
             for at, turn in enumerate(tab.turns)
         ]
-        empty = render_talk.render_empty(texts, len(tab.documents), self.starters)
+        empty = render_talk.render_empty(texts, len(tab.documents), tab.starters())
         return {
             self.parts.talk.thread: "".join(turns[:-1]) if turns else empty,
             self.parts.talk.answer: turns[-1] if turns else "",
@@ -55,6 +60,8 @@ class Drawing:
     def library(self, tab: Session, note: str = "") -> Patch:
         """The library's list as it stands, and what of the conversation hangs on it."""
         tab.documents, problem = guard(lambda: self._documents(tab), tab.documents)
+        if not tab.turns:
+            tab.topics, _ = guard(lambda: self.actions.topics(tab.documents), tab.topics)
         told = note or problem or tab.failed_removal()
         shown = render.render_documents(tab.texts, tab.documents, told)
         drawn = {self.parts.column.documents: shown, **self.undo(tab), **self.talk(tab)}

@@ -13,6 +13,15 @@ from rag.ui_listing import Listing
 from rag.ui_texts import ENGLISH
 
 POLL_S = 1.0
+# A setting is kept in the browser, and told, once it is not the server's own any more
+CHOOSE = """
+element.addEventListener('change', () => {
+    const fields = [...element.querySelectorAll('[name]')].filter(field => field.value !== field.dataset.default);
+    const chosen = Object.fromEntries(fields.map(field => [field.name, field.value]));
+    try { localStorage.setItem('footnote-settings', JSON.stringify(chosen)); } catch {}
+    trigger('choose', chosen);
+});
+"""
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 Patch = dict[Any, Any]
 
@@ -61,6 +70,7 @@ class Parts:
     sheet: Any
     proof: Any
     sources: Any
+    settings: Any
     undo: Any
     words: Any
     memory: Any
@@ -78,10 +88,11 @@ def build_parts() -> Parts:
             sheet = part("sheet", render.render_sheet(ENGLISH))
             proof = part("proof", render.render_proof(ENGLISH, None), leaf="[data-leaf]")
             sources = part("sources", cite="[data-n]")
+        settings = part("settings", script=CHOOSE)
         undo = part("undo", undo="[data-undo]")
         words, memory, outbox = part("words", render.render_words(ENGLISH)), part("memory"), part("outbox")
     starting, undoing = gr.Timer(POLL_S, active=False), gr.Timer(POLL_S, active=False)
-    return Parts(column, talk, shelf, sheet, proof, sources, undo, words, memory, outbox, starting, undoing)
+    return Parts(column, talk, shelf, sheet, proof, sources, settings, undo, words, memory, outbox, starting, undoing)
 
 
 def _build_column() -> Column:
@@ -97,7 +108,7 @@ def _build_column() -> Column:
                 type="filepath",
                 elem_id="upload",
             ),
-            uploads=part("uploads"),
+            uploads=part("uploads", cancel="[data-cancel]"),
             documents=part(
                 "documents",
                 render.render_documents(ENGLISH, []),
@@ -119,8 +130,8 @@ def _build_talk() -> Talk:
     with gr.Column(elem_id="talk"):
         status = part("status")
         with gr.Column(elem_id="scroll"):
-            thread = part("thread", cite="[data-n]", starter="[data-starter]")
-            answer = part("answer", cite="[data-n]", retry="[data-retry]", edit="[data-edit]")
+            thread = part("thread", cite="[data-n]", starter="[data-starter]", compare="[data-compare]")
+            answer = part("answer", cite="[data-n]", retry="[data-retry]", edit="[data-edit]", compare="[data-compare]")
         with gr.Row(elem_id="composer"):
             return Talk(
                 status,

@@ -26,6 +26,8 @@ def render_brand(texts: Texts) -> str:
     """The head of the page."""
     return (
         f'<h1>{texts.TITLE}<sup aria-hidden="true">[1]</sup></h1>'
+        '<button type="button" id="settings-open" aria-controls="settings" aria-expanded="false">'
+        f"{texts.SETTINGS}</button>"
         '<button type="button" id="library-toggle" aria-controls="library" aria-expanded="false">'
         f"{texts.LIBRARY}</button>"
     )
@@ -93,8 +95,13 @@ def _document(texts: Texts, document: DocumentInfo) -> str:
 
 
 def render_uploads(texts: Texts, rows: Sequence[UploadRow]) -> str:
-    """The files that are on their way into the library, each in its own row."""
-    return f'<ul class="docs">{"".join(_upload(texts, row) for row in rows)}</ul>' if rows else ""
+    """The files that are on their way into the library, each in its own row, under how many are left."""
+    if not rows:
+        return ""
+    left = sum(not row.finished for row in rows)
+    cancel = f'<button type="button" data-cancel>{texts.UPLOAD_CANCEL}</button>'
+    head = f'<div class="head"><h2>{texts.UPLOADS_LEFT.format(count=f"{left:,}")}</h2>{cancel}</div>' if left else ""
+    return f'{head}<ul class="docs">{"".join(_upload(texts, row) for row in rows)}</ul>'
 
 
 def _upload(texts: Texts, row: UploadRow) -> str:
@@ -106,8 +113,11 @@ def _upload(texts: Texts, row: UploadRow) -> str:
     if row.state == "waiting":
         return f'<li class="doc">{name}<span class="soft">{texts.UPLOAD_WAITING}</span></li>'
     progress = row.progress or Progress(texts.UPLOAD_READING, 0, 0, "")
-    label = f"<small>{escape(progress.what)} {amount_of(texts, progress)}</small>" if row.progress else ""
-    return f'<li class="doc">{name}<span class="soft">{texts.UPLOAD_READING}</span>{label}{_bar(progress)}</li>'
+    doing = texts.UPLOAD_EMBEDDING if progress.unit == "chunks" else texts.UPLOAD_READING
+    what = "" if progress.what in (row.path.name, texts.UPLOAD_READING) else f"{escape(texts.of(progress.what))} "
+    amount = amount_of(texts, progress) if progress.unit != "files" else ""
+    label = f"<small>{what}{amount}</small>" if what or amount else ""
+    return f'<li class="doc">{name}<span class="soft">{doing}</span>{label}{_bar(progress)}</li>'
 
 
 def name_of(source: str) -> str:

@@ -29,19 +29,48 @@ def render_empty(texts: Texts, documents: int, starters: Sequence[str]) -> str:
     return f'<div class="empty"><h2>{texts.EMPTY_TALK_TITLE}</h2><p>{texts.EMPTY_TALK}</p>{tries}</div>'
 
 
-def render_turn(texts: Texts, turn: TurnView, index: int, opened: int | None, last: bool = False) -> str:
-    """A question and its answer as far as it has come. `opened`: the number whose passage is shown."""
-    body = _answer(texts, turn, index, opened) + _acts(texts, turn, last)
+def render_turn(
+    texts: Texts, turn: TurnView, index: int, opened: int | None, last: bool = False, busy: bool = False
+) -> str:
+    """A question and its answer as far as it has come. `opened`: the number whose passage is shown.
+
+    `busy`: another answer is being written, so that no other can be asked for.
+    """
+    body = _answer(texts, turn, index, opened)
+    if turn.alone is not None:
+        body = _compared(texts, turn.alone, body)
+    body += _acts(texts, turn, index, last, busy)
     return f'<article class="turn"><h2 class="q" dir="auto">{escape(turn.question)}</h2>{body}</article>'
 
 
-def _acts(texts: Texts, turn: TurnView, last: bool) -> str:
+def _compared(texts: Texts, alone: TurnView, grounded: str) -> str:
+    """An answer from memory at the left of the one from the documents."""
+    if alone.answer is not None:
+        text = f'<div class="a">{_paragraphs(escape(alone.answer.text))}</div>'
+        text += _meta(texts, alone.answer)
+    elif alone.running and not alone.text:
+        waits = alone.phase in ("waiting", "queued")
+        text = f'<div class="a"><p class="phase">{_phase(texts, alone) if waits else texts.ALONE_WAITING}</p></div>'
+    else:
+        text = _unfinished(texts, alone, _paragraphs(escape(alone.text)))
+    return (
+        f'<div class="compare"><section class="alone" aria-label="{texts.ALONE}"><h3>{texts.ALONE}</h3>'
+        f'<p class="tag">{texts.ALONE_NOTE}</p>{text}</section>'
+        f'<section class="grounded" aria-label="{texts.WITH_DOCUMENTS}"><h3>{texts.WITH_DOCUMENTS}</h3>'
+        f'<p class="tag">{texts.WITH_DOCUMENTS_NOTE}</p>{grounded}</section></div>'
+    )
+
+
+def _acts(texts: Texts, turn: TurnView, index: int, last: bool, busy: bool) -> str:
     """What can be done with a finished answer; only the last question can be asked again or edited."""
     acts = []
     if turn.answer is not None:
         copied = escape(answer_text(texts, turn.answer))
         acts.append(f'<button type="button" data-copy="{copied}" data-done="{texts.COPIED}">{texts.COPY}</button>')
-    if last and not turn.running:
+        if not busy:
+            compare = texts.COMPARE if turn.alone is None else texts.COMPARE_AGAIN
+            acts.append(f'<button type="button" data-compare="{index}">{compare}</button>')
+    if last and not turn.running and not busy:
         acts.append(f'<button type="button" data-retry>{texts.RETRY}</button>')
         acts.append(f'<button type="button" data-edit>{texts.EDIT}</button>')
     return f'<p class="acts">{"".join(acts)}</p>' if acts else ""
@@ -52,10 +81,15 @@ def _answer(texts: Texts, turn: TurnView, index: int, opened: int | None) -> str
         if turn.answer.refused:
             text = _paragraphs(_linked(texts, turn.answer.text, turn.sources, index, opened))
             text += _searched(texts, turn)
-            return f'<div class="a refuse">{text}</div><p class="meta">{_meta(texts, turn.answer)}</p>'
+            return f'<div class="a refuse">{text}</div>{_meta(texts, turn.answer)}'
         text = _paragraphs(_sentences(texts, turn.answer, index, opened))
-        return f'<div class="a">{text}</div><p class="meta">{_meta(texts, turn.answer)}</p>'
+        return f'<div class="a">{text}</div>{_meta(texts, turn.answer)}'
     text = _paragraphs(_linked(texts, _OPEN_MARKER.sub("", turn.text), turn.sources, index, opened))
+    return _unfinished(texts, turn, text)
+
+
+def _unfinished(texts: Texts, turn: TurnView, text: str) -> str:
+    """What was written by now, or until it was stopped or failed."""
     if turn.phase == "failed":
         return f'<div class="a">{text}<p class="error" role="alert">{escape(texts.of(turn.error))}</p></div>'
     if turn.phase == "stopped":
@@ -109,7 +143,9 @@ def _sentences(texts: Texts, answer: Answer, index: int, opened: int | None) -> 
         elif sentence.citations:
             parts.append(f"{escape(body)}{_links(texts, sentence.citations, index, opened)}{space}")
         else:
-            parts.append(f'<span class="un">{escape(body)}</span><span class="flag">{texts.UNSUPPORTED}</span>{space}')
+            why = f'title="{texts.UNSUPPORTED_WHY}"'
+            parts.append(f'<span class="un" {why}>{escape(body)}</span>')
+            parts.append(f'<span class="flag" {why}>{texts.UNSUPPORTED}</span>{space}')
     return "".join(parts)
 
 
@@ -127,17 +163,22 @@ def _paragraphs(markup: str) -> str:
 
 
 def _meta(texts: Texts, answer: Answer) -> str:
+    """The quiet footer of an answer; opened, it says what its figures are."""
     spent: Timings = answer.timings
-    parts = [texts.META_READ.format(count=texts.count(len(answer.sources), "source"))]
+    parts = {}
+    if answer.sources:
+        parts["read"] = texts.META_READ.format(count=texts.count(len(answer.sources), "source"))
     if spent.first_token_s > 0:
-        parts.append(texts.META_FIRST.format(seconds=f"{spent.first_token_s:.1f}"))
-    parts.append(texts.META_TOTAL.format(seconds=f"{spent.total_s:.1f}"))
+        parts["first"] = texts.META_FIRST.format(seconds=f"{spent.first_token_s:.1f}")
+    parts["total"] = texts.META_TOTAL.format(seconds=f"{spent.total_s:.1f}")
     if spent.tokens_per_s > 0:
-        parts.append(texts.META_SPEED.format(speed=f"{spent.tokens_per_s:.0f}"))
-    parts.append(escape(answer.model))
+        parts["speed"] = texts.META_SPEED.format(speed=f"{spent.tokens_per_s:.0f}")
+    parts["model"] = escape(answer.model)
     if spent.peak_memory_mb > 0:
-        parts.append(texts.META_MEMORY.format(memory=f"{spent.peak_memory_mb * 1.048576 / 1000:.1f}"))
-    return " · ".join(f"<span>{part}</span>" for part in parts)
+        parts["memory"] = texts.META_MEMORY.format(memory=f"{spent.peak_memory_mb * 1.048576 / 1000:.1f}")
+    shown = " · ".join(f"<span>{part}</span>" for part in parts.values())
+    what = "".join(f"<li><b>{part}</b>: {texts.META_WHAT[name]}</li>" for name, part in parts.items())
+    return f'<details class="meta"><summary>{shown}</summary><ul>{what}</ul></details>'
 
 
 def render_sources(texts: Texts, turn: TurnView | None, index: int | None, opened: int | None) -> str:

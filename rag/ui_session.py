@@ -11,8 +11,10 @@ from typing import Literal
 
 from rag.errors import RagError
 from rag.types import (
+    AS_SET,
     Answer,
     AnswerEvent,
+    AskOptions,
     Citation,
     ConversationInfo,
     DocumentInfo,
@@ -31,7 +33,7 @@ from rag.ui_uploads import UploadRow
 log = logging.getLogger(__name__)
 
 Phase = Literal["waiting", "queued", "searching", "reading", "writing", "done", "stopped", "failed"]
-Ask = Callable[[str, Sequence[Turn]], Iterator[AnswerEvent]]
+Ask = Callable[[str, Sequence[Turn], AskOptions], Iterator[AnswerEvent]]
 Starting = Callable[[], Progress | str | None]
 
 RUNNING: tuple[Phase, ...] = ("waiting", "queued", "searching", "reading", "writing")
@@ -41,7 +43,8 @@ RUNNING: tuple[Phase, ...] = ("waiting", "queued", "searching", "reading", "writ
 class TurnView:
     """A question and what is known of its answer so far.
 
-    `seconds` counts from the question, `searched` the documents it was asked of; `id` is set once it is kept.
+    `seconds` counts from the question, `searched` the documents it was asked of; `id` is set once it is kept. `alone`
+    is the same question asked of the model without the documents, for comparison.
     """
 
     question: str
@@ -54,6 +57,7 @@ class TurnView:
     seconds: float = 0.0
     searched: int = 0
     id: int | None = None
+    alone: TurnView | None = None
 
     @classmethod
     def of(cls, number: int, kept: KeptTurn) -> TurnView:
@@ -102,7 +106,9 @@ class Session:
     id under which this one is kept. While `editing`, the next question takes the place of the last one. `removals` are
     what was deleted a moment ago, `sent` counts the files given to the browser to save. `busy` says what is being done
     with a document, by its id; `reader` is the document that is read in place of a proof; `sorted_by` is what the
-    field for sorting said last. `texts` are the words in the language of whoever looks.
+    field for sorting said last. `texts` are the words in the language of whoever looks, `options` what
+    they chose for their answers. `topics` are what the documents can be asked about,
+    `adding` is the work on uploads that can be cancelled.
     """
 
     owner: str | None = None
@@ -122,11 +128,21 @@ class Session:
     busy: dict[int, str] = field(default_factory=dict)
     reader: Reader | None = None
     texts: Texts = ENGLISH
+    options: AskOptions = AS_SET
+    adding: list[Pump[UploadRow]] = field(default_factory=list)
+    topics: list[tuple[str, str]] = field(default_factory=list)
 
-    def history(self) -> list[Turn]:
-        """The earlier turns that have an answer, for a follow-up question."""
-        texts_of = ((turn.question, turn.answer.text if turn.answer else turn.text) for turn in self.turns)
+    def history(self, before: int | None = None) -> list[Turn]:
+        """The turns that have an answer, all or those before one, for a follow-up question."""
+        texts_of = ((turn.question, turn.answer.text if turn.answer else turn.text) for turn in self.turns[:before])
         return [Turn(question, text) for question, text in texts_of if text]
+
+    def starters(self) -> list[str]:
+        """Questions to begin with, drawn from the library itself."""
+        return [
+            topic if topic.endswith("?") else self.texts.STARTER.format(name=source, topic=topic)
+            for source, topic in self.topics
+        ]
 
     def shown_turn(self) -> TurnView | None:
         """The turn whose sources stand at the right."""
@@ -175,10 +191,30 @@ def stream_turn(
     session: Session, question: str, ask: Ask, starting: Starting, gate: threading.Semaphore
 ) -> Generator[TurnView, None, None]:
     """Ask the question in this session; yields its turn at each change. Closing it stops the model."""
-    turn, history, pump = TurnView(question), session.history(), Pump[AnswerEvent](gate)
+    turn, history = TurnView(question), session.history()
     turn.searched = sum(document.state == "ready" for document in session.documents)
     session.turns.append(turn)
-    session.shown, session.opened, session.pump = len(session.turns) - 1, None, pump
+    session.shown, session.opened = len(session.turns) - 1, None
+    yield from _stream(session, turn, lambda: ask(question, history, session.options), starting, gate)
+
+
+def stream_alone(
+    session: Session, at: int, ask: Ask, starting: Starting, gate: threading.Semaphore
+) -> Generator[TurnView, None, None]:
+    """Ask the question of a turn again, without the documents; yields its view at each change, like `stream_turn`."""
+    turn, history = session.turns[at], session.history(before=at)
+    turn.alone = TurnView(turn.question)
+    yield from _stream(session, turn.alone, lambda: ask(turn.question, history, session.options), starting, gate)
+
+
+def _stream(
+    session: Session,
+    turn: TurnView,
+    work: Callable[[], Iterator[AnswerEvent]],
+    starting: Starting,
+    gate: threading.Semaphore,
+) -> Generator[TurnView, None, None]:
+    session.pump = pump = Pump[AnswerEvent](gate)
     begun = time.monotonic()
     try:
         yield turn
@@ -190,7 +226,7 @@ def stream_turn(
             if pump.stopped.wait(BEAT_S):
                 break
         turn.phase = "searching"
-        pump.start(lambda: ask(question, history))
+        pump.start(work)
         for events in pump.watch():
             if turn.phase in ("searching", "queued"):
                 turn.phase = "queued" if pump.queued else "searching"

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -20,8 +20,9 @@ from rag.ui_draw import Drawing
 from rag.ui_guard import guard
 from rag.ui_parts import Parts, Patch, number, text
 from rag.ui_removal import Removal
-from rag.ui_session import Session, TurnView, stream_turn
-from rag.ui_texts import Language, Texts, read_language
+from rag.ui_render_settings import read_options
+from rag.ui_session import Session, TurnView, stream_alone, stream_turn
+from rag.ui_texts import Texts, read_language
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -29,25 +30,45 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 class TalkEvents:
     """Each function answers one event of the page; `ui.py` says which."""
 
-    def __init__(
-        self, parts: Parts, actions: Actions, draw: Drawing, starters: Sequence[str], gate: threading.Semaphore
-    ) -> None:
-        self._parts, self._actions, self._draw, self._starters, self._gate = parts, actions, draw, starters, gate
+    def __init__(self, parts: Parts, actions: Actions, draw: Drawing, gate: threading.Semaphore) -> None:
+        self._parts, self._actions, self._draw, self._gate = parts, actions, draw, gate
         self._store = actions.conversations
 
     # ---- coming and waiting
 
     def enter(self, remembered: str, tab: Session) -> Patch:
         """A page was loaded: who looks at it, and the conversation that was open last."""
-        visitor, conversation, language = _read_memory(remembered)
+        visitor, conversation, settings = _read_memory(remembered)
         tab.owner = (visitor or secrets.token_urlsafe(32)) if self._actions.apart else ""
-        words: Patch = {}
-        if tab.texts.language != language:
-            tab.texts = Texts(language)
-            words = self._draw.words(tab)
+        words = self._choose(tab, settings)
         if conversation is not None and not tab.turns:
             self._show(tab, conversation)
-        return {**words, **self.poll(tab), **self._draw.conversations(tab), **self._draw.proof(tab)}
+        chosen = self._draw.settings(tab)
+        return {**words, **chosen, **self.poll(tab), **self._draw.conversations(tab), **self._draw.proof(tab)}
+
+    def choose(self, tab: Session, event: gr.EventData) -> Patch:
+        """Answer as the settings say from now on; another language is seen at once."""
+        names = ("language", "sources", "answer_tokens", "temperature", "model")
+        words = self._choose(tab, {name: text(event, name) for name in names})
+        if not words:
+            return {self._parts.words: gr.skip()}
+        uploads = render.render_uploads(tab.texts, tab.uploads)
+        return {
+            **words,
+            **self._draw.settings(tab),
+            self._parts.column.uploads: uploads,
+            **self.poll(tab),
+            **self._all(tab),
+        }
+
+    def _choose(self, tab: Session, settings: Mapping[str, object]) -> Patch:
+        """Take settings over; what is to be drawn for another language."""
+        tab.options = read_options(settings)
+        language = read_language(str(settings.get("language", "")))
+        if language == tab.texts.language:
+            return {}
+        tab.texts = Texts(language)
+        return self._draw.words(tab)
 
     def poll(self, tab: Session) -> Patch:
         """Draw what loads; the timer goes on until all is ready."""
@@ -94,6 +115,17 @@ class TalkEvents:
             **self._draw.conversations(tab, problem),
         }
 
+    def compare(self, tab: Session, event: gr.EventData) -> Iterator[Patch]:
+        """Ask the model the question of an answer without the documents, beside it."""
+        at, talk = number(event, "compare"), self._parts.talk
+        if at is None or at >= len(tab.turns) or tab.turns[at].answer is None or tab.pump is not None:
+            return
+        yield {talk.ask_button: gr.update(visible=False), talk.stop_button: gr.update(visible=True)}
+        with closing(stream_alone(tab, at, self._actions.alone, self._actions.starting, self._gate)) as steps:
+            for _ in steps:
+                yield self._draw.talk(tab)
+        yield {talk.ask_button: gr.update(visible=True), talk.stop_button: gr.update(visible=False)}
+
     def retry(self, tab: Session) -> Iterator[Patch]:
         """Ask the last question again; the new answer takes the place of the old one."""
         if tab.turns and tab.pump is None:
@@ -112,10 +144,10 @@ class TalkEvents:
         left = self._leave_editing(tab)
         return {**self._draw.editing(tab), **left}
 
-    def start_with(self, event: gr.EventData) -> str:
+    def start_with(self, tab: Session, event: gr.EventData) -> str:
         """One of the questions that are offered."""
-        index = number(event, "starter")
-        return self._starters[index] if index is not None and index < len(self._starters) else ""
+        index, starters = number(event, "starter"), tab.starters()
+        return starters[index] if index is not None and index < len(starters) else ""
 
     def stop(self, tab: Session) -> None:
         """Stop the answer."""
@@ -216,16 +248,16 @@ class TalkEvents:
         return {**draw.library(tab), **draw.proof(tab), **draw.editing(tab), **draw.conversations(tab, problem)}
 
 
-def _read_memory(remembered: str) -> tuple[str, int | None, Language]:
-    """The visitor's secret, the conversation and the language, as the browser sent them.
+def _read_memory(remembered: str) -> tuple[str, int | None, dict[str, object]]:
+    """The visitor's secret, the conversation and the settings, as the browser sent them.
 
     What is not of that form counts for nothing.
     """
     try:
         told: Any = json.loads(remembered)
-        visitor, conversation, language = str(told["visitor"]), str(told["conversation"]), str(told["language"])
+        visitor, conversation, settings = str(told["visitor"]), str(told["conversation"]), dict(told["settings"])
     except (ValueError, TypeError, KeyError):
-        return "", None, "en"
+        return "", None, {}
     known = conversation.isascii() and conversation.isdigit() and len(conversation) < 16
     secret = visitor if _SECRET.fullmatch(visitor) else ""
-    return secret, int(conversation) if known else None, read_language(language)
+    return secret, int(conversation) if known else None, settings

@@ -66,7 +66,8 @@ class Texts:
     )
     SET_MODEL = Text("Model", "模型")
     SET_MODEL_HELP = Text(
-        "Another model is loaded when it is first asked, which can take minutes.", "首次使用另一个模型时需要加载，可能要几分钟。"
+        "Another model is loaded when it is first asked, which can take minutes.",
+        "首次使用另一个模型时需要加载，可能要几分钟。",
     )
     SET_MODEL_ONE = Text("The only one set up on this server.", "这台服务器上只配置了这一个。")
     MODEL_DEFAULT = Text("the server's default", "服务器默认模型")
@@ -99,6 +100,8 @@ class Texts:
         "回答只依据你的文档。点击回答中的编号，即可查看它所依据的原文。",
     )
     STARTERS = Text("Try one of these", "可以这样问")
+
+    STARTER = Text("What does {name} say about “{topic}”?", "{name} 关于“{topic}”是怎么说的？")
 
     COPY = Text("Copy with sources", "复制（含来源）")
     COPIED = Text("Copied", "已复制")
@@ -266,12 +269,34 @@ class Texts:
     STOPPED = Text("stopped", "已停止")
     STOPPED_EARLY = Text("Stopped before the first word.", "在写出第一个字之前已停止。")
     UNSUPPORTED = Text("not found in your documents", "文档中没有依据")
+    UNSUPPORTED_WHY = Text(
+        "None of the passages that were read holds this sentence. Check it before you rely on it.",
+        "读过的段落里没有这句话的依据，采用前请核实。",
+    )
     UNEXPECTED = Text(
         "Something went wrong on this machine. The details are in the log; asking again may help.",
         "这台机器上出了点问题，详情见日志。可以再试一次。",
     )
     ADD_FAILED = Text("could not be added; the details are in the log", "无法添加，详情见日志")
 
+    META_WHAT = Text(
+        {
+            "read": "passages that the model read for this answer",
+            "first": "from your question to the first word",
+            "total": "from your question to the last word",
+            "speed": "how fast the model wrote, once it had begun; a token is about three quarters of a word",
+            "model": "the model that wrote the answer",
+            "memory": "the most memory that Footnote has taken on this machine since it started",
+        },
+        {
+            "read": "模型为这个回答阅读的段落",
+            "first": "从提问到写出第一个字",
+            "total": "从提问到写完",
+            "speed": "模型开始写之后的速度；一个词元约合四分之三个英文单词",
+            "model": "写出回答的模型",
+            "memory": "Footnote 启动以来在这台机器上占用内存的峰值",
+        },
+    )
     META_READ = Text("{count} read", "读过 {count}")
     META_FIRST = Text("first word {seconds} s", "首字 {seconds} 秒")
     META_TOTAL = Text("{seconds} s in all", "共 {seconds} 秒")
@@ -283,6 +308,9 @@ class Texts:
     FAILED = Text("not added", "未添加")
     KNOWN = Text("already there", "已存在")
     UPLOAD_WAITING = Text("waiting", "等待中")
+    UPLOADS_LEFT = Text("Adding · {count} left", "正在添加 · 还剩 {count} 个")
+    UPLOAD_CANCEL = Text("Cancel", "取消")
+    UPLOAD_EMBEDDING = Text("embedding", "向量化")
     UPLOAD_READING = Text("reading", "读取中")
     DELETE = Text("Delete", "删除")
 

@@ -12,8 +12,11 @@ from pathlib import Path
 from rag.conversations import Conversations
 from rag.errors import DocumentError, LibraryError
 from rag.types import (
+    AS_SET,
     Answer,
     AnswerEvent,
+    AskLimits,
+    AskOptions,
     Citation,
     DocumentInfo,
     FileReport,
@@ -65,6 +68,7 @@ SENTENCES = (
     Sentence("Skipping it does not void the warranty as a whole, but damage by limescale is excluded. ", (2, 3)),
     Sentence("A receipt for the descaler is needed.", ()),
 )
+ALONE = "About every three months. I <b>think</b> [1]."
 TIMINGS = Timings(0.12, 1.9, 3.4, 712, 61, 23.4, 2950.0)
 REFUSAL = "Your documents do not say. The nearest passages are about the 2026 model [1][3]."
 
@@ -86,6 +90,10 @@ class Fakes:
         self.closed = threading.Event()
         self.pulled = 0
         self.history: list[Sequence[Turn]] = []
+        self.topics: list[tuple[str, str]] = []
+        self.options: list[AskOptions] = []
+        self.asked_alone: list[tuple[str, Sequence[Turn], AskOptions]] = []
+        self.limits = AskLimits(4, 400, 0.0, ("Qwen2.5 1.5B",))
         self.apart = False
         self.reread: list[int] = []
         self._folder = tempfile.TemporaryDirectory()
@@ -94,6 +102,9 @@ class Fakes:
     def actions(self) -> Actions:
         return Actions(
             ask=self.ask,
+            alone=self.alone,
+            limits=self.limits,
+            topics=lambda documents: self.topics,
             documents=lambda: list(self.library),
             add=self.add,
             delete=self.delete,
@@ -106,8 +117,20 @@ class Fakes:
             apart=self.apart,
         )
 
-    def ask(self, question: str, history: Sequence[Turn]) -> Iterator[AnswerEvent]:
+    def alone(self, question: str, history: Sequence[Turn], options: AskOptions) -> Iterator[AnswerEvent]:
+        self.asked_alone.append((question, history, options))
+        try:
+            for at in range(0, len(ALONE), 4):
+                yield Token(ALONE[at : at + 4])
+                time.sleep(self.pace)
+            yield Answer(question, ALONE, False, (), (), (), TIMINGS, "Qwen2.5 1.5B")
+        except GeneratorExit:
+            self.closed.set()
+            raise
+
+    def ask(self, question: str, history: Sequence[Turn], options: AskOptions = AS_SET) -> Iterator[AnswerEvent]:
         self.history.append(history)
+        self.options.append(options)
         self.pulled = 0
         try:
             time.sleep(5 * self.pace)

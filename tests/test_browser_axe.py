@@ -79,6 +79,12 @@ def talking(tab: Any, fakes: Fakes) -> Iterator[str]:
     expect(tab.locator("#answer .meta")).to_be_visible()
     expect(tab.locator("#proof .leaf img")).to_be_visible()
     yield "answered"
+    tab.click("[data-compare]")
+    expect(tab.locator("#answer .alone .meta")).to_be_visible()
+    tab.click("#settings-open")
+    expect(tab.locator("#settings form")).to_be_visible()
+    yield "compared, and the settings"
+    tab.keyboard.press("Escape")
     fakes.refuse = True
     answered(tab, "Refused?")
     tab.click("[data-edit]")

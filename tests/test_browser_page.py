@@ -39,7 +39,8 @@ class Site:
     def __init__(self, browser: Any, fakes: Fakes, starters: Sequence[str] = ()) -> None:
         self.browser, self.fakes = browser, fakes
         files = Files()
-        self.blocks = build_ui(fakes.actions(), files, starters=starters)
+        fakes.topics = [("", starter) for starter in starters] or fakes.topics
+        self.blocks = build_ui(fakes.actions(), files)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -237,6 +238,22 @@ def test_uploads_have_a_row_each_and_end_ready_or_with_the_reason(site: Any, tmp
     expect(tab.locator("#thread")).to_contain_text("What would you like to know?")
 
 
+def test_adding_files_can_be_cancelled_and_says_how_many_are_left(site: Any, tmp_path: Path) -> None:
+    fakes = Fakes([], pace=0.1)
+    tab = site(fakes).tab()
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (tmp_path / name).write_text(name)
+    tab.set_input_files("#upload input[type=file]", [tmp_path / name for name in ("a.txt", "b.txt", "c.txt")])
+    expect(tab.locator("#uploads h2")).to_have_text("Adding · 3 left")
+    expect(tab.locator("#uploads .doc >> nth=0")).to_contain_text("12 of 61 passages")
+    expect(tab.locator("#uploads h2")).to_have_text("Adding · 2 left")
+    tab.click("[data-cancel]")
+    expect(tab.locator("#uploads .doc")).to_have_count(0)
+    expect(tab.locator("#documents .doc")).to_have_count(1)
+    time.sleep(1)
+    assert [each.source for each in fakes.library] == ["a.txt"]
+
+
 def test_what_is_deleted_can_be_taken_back_for_a_moment(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ui_removal, "UNDO_S", 60)
     fakes = Fakes(LIBRARY)
@@ -343,6 +360,43 @@ def test_a_starter_question_is_asked(site: Any) -> None:
     tab.click("[data-starter='1']")
     expect(tab.locator("#answer .q")).to_have_text("Second?")
     expect(tab.locator("#answer .meta")).to_be_visible()
+
+
+def test_a_starter_asks_a_document_about_one_of_its_headings(site: Any) -> None:
+    fakes = Fakes(LIBRARY)
+    fakes.topics = [("Warranty 2026.html", "How long it runs")]
+    tab = site(fakes).tab()
+    tab.click("[data-starter]")
+    expect(tab.locator("#answer .q")).to_have_text("What does Warranty 2026.html say about “How long it runs”?")
+    expect(tab.locator("#answer .meta")).to_be_visible()
+
+
+def test_the_arrows_walk_from_number_to_number_and_open_each(site: Any) -> None:
+    tab = site(Fakes(LIBRARY, pace=0.003)).tab()
+    ask(tab)
+    expect(tab.locator("#ask-button")).to_be_visible()
+    numbers = tab.locator("#answer .n")
+    expect(numbers).to_have_count(4)
+    numbers.nth(1).focus()
+    tab.keyboard.press("ArrowRight")
+    expect(numbers.nth(2)).to_be_focused()
+    expect(tab.locator("#proof header")).to_contain_text("Warranty 2026.html")
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator("#proof header")).to_contain_text("service/calls 2025.csv")
+    tab.keyboard.press("ArrowLeft")
+    expect(tab.locator("#proof header")).to_contain_text("Warranty 2026.html")
+    expect(numbers.nth(2)).to_be_focused()
+
+
+def test_the_footer_of_an_answer_says_what_its_figures_are(site: Any) -> None:
+    tab = site(Fakes(LIBRARY, pace=0.003)).tab()
+    ask(tab)
+    expect(tab.locator("#ask-button")).to_be_visible()
+    expect(tab.locator("#answer .meta li").first).to_be_hidden()
+    tab.focus("#answer .meta summary")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#answer .meta")).to_contain_text("3.1 GB memory: the most memory that Footnote has taken")
+    assert "Check it before" in tab.get_attribute("#answer .un", "title")
 
 
 def test_on_a_phone_the_proof_is_a_sheet_and_nothing_scrolls_sideways(site: Any) -> None:

@@ -19,7 +19,7 @@ from rag.errors import ModelError, RagError
 from rag.ranking import merge
 from rag.refusal import Calibration
 from rag.retriever import LibraryRetriever, beginning
-from rag.types import Answer, AnswerEvent, Sources, Token, Turn
+from rag.types import Answer, AnswerEvent, AskOptions, Sources, Token, Turn
 
 QUESTION = "How often should the kettle be descaled?"
 
@@ -33,6 +33,7 @@ class ScriptedModel(LocalChatModel):
     failure: str | None = None
     _judged: list[str] = PrivateAttr(default_factory=list)
     _prompts: list[str] = PrivateAttr(default_factory=list)
+    _asked: list[tuple[int, float]] = PrivateAttr(default_factory=list)
     _said: list[str] = PrivateAttr(default_factory=list)
     _ended: threading.Event = PrivateAttr(default_factory=threading.Event)
 
@@ -52,6 +53,7 @@ class ScriptedModel(LocalChatModel):
         if self.failure:
             raise ModelError(self.failure)
         self._prompts.append(prompt)
+        self._asked.append((max_tokens, temperature))
         try:
             for word in self.replies[len(self._prompts) - 1].split(" "):
                 time.sleep(self.pause)
@@ -105,6 +107,13 @@ def ask(
     question: str = QUESTION,
 ) -> Iterator[AnswerEvent]:
     return stream_answer(llm, given_retriever(texts), settings or load_settings(), question, history)
+
+
+def test_length_and_temperature_are_those_of_the_settings() -> None:
+    llm = model(*["Descale the kettle every 60 days. [1]"] * 2)
+    list(ask(llm))
+    list(ask(llm, settings=load_settings().chosen(AskOptions(answer_tokens=32, temperature=0.5))))
+    assert llm._asked == [(400, 0.0), (32, 0.5)]
 
 
 def test_sources_then_tokens_then_one_answer() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from rag.config import load_settings
 from rag.errors import SettingError
+from rag.types import AS_SET, AskLimits, AskOptions
 
 
 def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,6 +45,18 @@ def test_a_wrong_flag_is_named_as_a_flag() -> None:
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAG_LLM_MODEL", "")
     assert load_settings().llm_model is None
+
+
+def test_a_visitor_chooses_within_what_is_set() -> None:
+    settings = load_settings(top_k=6, max_answer_tokens=300, llm_model="a", llm_others="b, c,,b")
+    assert settings.ask_limits == AskLimits(6, 300, 0.0, ("a", "b", "c"))
+    assert settings.chosen(AS_SET) == settings
+    chosen = settings.chosen(AskOptions(sources=2, answer_tokens=100, temperature=0.7, model="b"))
+    assert (chosen.top_k, chosen.max_answer_tokens, chosen.temperature, chosen.llm_model) == (2, 100, 0.7, "b")
+    greedy = settings.chosen(AskOptions(sources=99, answer_tokens=10**9, temperature=7.0, model="/etc/passwd"))
+    assert greedy == settings.model_copy(update={"temperature": 1.0})
+    least = settings.chosen(AskOptions(sources=-5, answer_tokens=-5, temperature=-1.0, model=""))
+    assert (least.top_k, least.max_answer_tokens, least.temperature, least.llm_model) == (1, 16, 0.0, "a")
 
 
 def test_secrets_do_not_print(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -16,7 +17,10 @@ from rag import ui_render as render
 from rag import ui_render_documents as shelf
 from rag import ui_render_talk as talk
 from rag.types import (
+    AS_SET,
     Answer,
+    AskLimits,
+    AskOptions,
     Citation,
     ConversationInfo,
     DocumentInfo,
@@ -30,6 +34,7 @@ from rag.types import (
     place,
 )
 from rag.ui_listing import Listing
+from rag.ui_render_settings import read_options, render_settings
 from rag.ui_session import TurnView
 from rag.ui_texts import ENGLISH, Texts
 from rag.ui_uploads import UploadRow
@@ -109,7 +114,13 @@ def everything(text: str, texts: Texts = ENGLISH) -> list[str]:
         render.render_uploads(texts, [UploadRow(Path("x"), "reading", Progress(text, 0, 0, text))]),
         talk.render_empty(texts, 1, [text]),
         *(talk.render_turn(texts, turn, 0, 1, last=True) for turn in turns),
-        talk.render_conversations(texts, [ConversationInfo(3, text, 2, "2026-01-05T10:00:00Z")], 3, "24 hours", text),
+        *(talk.render_turn(texts, replace(turns[0], alone=turn), 0, 1) for turn in turns),
+        render_settings(texts, AskLimits(4, 400, 0.0, (text or "a",)), AS_SET),
+        render_settings(texts, AskLimits(4, 400, 0.0, (text or "a", "b")), AskOptions(model=text)),
+        render.render_brand(texts),
+        render.render_sheet(texts),
+        render.render_words(texts),
+        talk.render_conversations(texts, [ConversationInfo(3, text, 2, "2026-01-05T10:00:00Z")], 3, "24", text),
         talk.render_undo(texts, text or "name"),
         talk.render_memory(text, 1),
         talk.render_outbox(text, text, 1),
@@ -138,7 +149,29 @@ OURS = {
     "small",
     "span",
 }
-OURS |= {"form", "input", "strong", "summary", "table", "tbody", "td", "th", "thead", "time", "tr", "ul"}
+OURS |= {
+    "b",
+    "footer",
+    "form",
+    "h1",
+    "input",
+    "label",
+    "option",
+    "output",
+    "section",
+    "select",
+    "sup",
+    "strong",
+    "summary",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "time",
+    "tr",
+    "ul",
+}
 
 
 @settings(deadline=None)
@@ -148,9 +181,23 @@ def test_any_text_anywhere_stays_text(text: str) -> None:
         assert Tags(part).tags <= OURS
 
 
+def test_no_english_word_is_left_in_the_chinese_page() -> None:
+    shown = [Tags(part).text for part in everything("1", Texts("zh"))]
+    assert {word for text in shown for word in re.findall("[A-Za-z]{2,}", text)} <= {
+        "Footnote", "English", "GB", "JSON", "Markdown",
+    }  # fmt: skip
+
+
+def test_options_are_read_whatever_the_browser_sends() -> None:
+    told = {"sources": "2", "answer_tokens": "119.6", "temperature": "0.5", "model": "m", "else": "x"}
+    assert read_options(told) == AskOptions(2, 120, 0.5, "m")
+    for nonsense in ("", "many", "nan", "inf", None, [], "1e999"):
+        assert read_options(dict.fromkeys(("sources", "answer_tokens", "temperature"), nonsense)) == AS_SET
+
+
 def test_a_paragraph_hidden_behind_a_control_does_not_tear_a_sentence_apart() -> None:
     page = talk.render_turn(ENGLISH, answered(Sentence("One\n\u202a\ntwo.", ())), 0, None)
-    assert '<span class="un">One\ntwo.</span>' in page
+    assert f'<span class="un" title="{ENGLISH.UNSUPPORTED_WHY}">One\ntwo.</span>' in page
 
 
 def test_hostile_text_adds_no_tag_no_attribute_and_no_hidden_direction() -> None:
@@ -167,7 +214,8 @@ def test_a_sentence_carries_its_citations_and_an_unsupported_one_says_so() -> No
     assert page.count("<p dir=") == 2
     assert 'data-turn="4" data-n="1" aria-label="Source 1" aria-pressed="false">1</button>' in page
     assert 'class="n on" data-turn="4" data-n="2"' in page
-    assert '<span class="un">Two.</span><span class="flag">not found in your documents</span>' in page
+    why = f'title="{ENGLISH.UNSUPPORTED_WHY}"'
+    assert f'<span class="un" {why}>Two.</span><span class="flag" {why}>not found in your documents</span>' in page
     assert "One.</span>" not in page
 
 
@@ -241,9 +289,8 @@ def test_the_phases_say_what_happens() -> None:
 
 def test_the_meta_line_gives_the_cost() -> None:
     text = Tags(talk.render_turn(ENGLISH, answered(Sentence("A.", (1,)), model="Qwen2.5 1.5B"), 0, None)).text
-    assert text.removesuffix("Copy with sources").endswith(
-        "2 sources read · first word 1.9 s · 3.4 s in all · 23 tokens/s · Qwen2.5 1.5B · 3.1 GB memory"
-    )
+    assert "2 sources read · first word 1.9 s · 3.4 s in all · 23 tokens/s · Qwen2.5 1.5B · 3.1 GB memory" in text
+    assert "3.1 GB memory: the most memory that Footnote has taken" in text
 
 
 def test_a_passage_is_marked_in_its_surroundings_under_its_place() -> None:

@@ -10,7 +10,7 @@ import pytest
 from rag.ui_texts import ENGLISH, LANGUAGES, TABLE, Texts, read_language
 
 CHINESE = Texts("zh")
-SAME = {"TITLE"}  # what is called the same everywhere
+SAME = {"TITLE", "LANGUAGE_NAMES"}  # what is called the same everywhere
 
 
 def parts(value: object) -> list[tuple[str, str]]:

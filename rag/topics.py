@@ -21,8 +21,17 @@ def find_topics(pages: Iterable[str]) -> list[str]:
             break
     if questions := list(dict.fromkeys(_QUESTION.findall(text))):
         return questions
-    found = dict.fromkeys(title.strip() for form in (_HEADING, _NUMBERED) for title in form.findall(text))
+    found = dict.fromkeys(_quiet(title.strip()) for form in (_HEADING, _NUMBERED) for title in form.findall(text))
     return [title for title in found if 4 <= len(title) <= 60 and not _EMPTY.fullmatch(title.lower())]
+
+
+def _quiet(title: str) -> str:
+    """A heading in capitals as a sentence has it; a word with a figure in it is a name."""
+    if not title.isupper():
+        return title
+    words = (word if any(map(str.isdigit, word)) else word.lower() for word in title.split())
+    lowered = " ".join(words)
+    return lowered[:1].upper() + lowered[1:]
 
 
 def choose_topic(topics: list[str]) -> str:

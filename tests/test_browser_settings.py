@@ -51,7 +51,7 @@ def test_settings_act_on_this_visitor_s_answers_alone_and_are_remembered(site: A
     assert fakes.options == [AS_SET, chosen]
     again = running.tab(context=tab.context)
     expect(again.locator("#set-answer_tokens")).to_have_value("120")
-    answered(again)
+    answered(again, "Once more?")
     answered(other, "Something else?")
     assert fakes.options[2:] == [chosen, AS_SET]
     again.click("#settings-open")

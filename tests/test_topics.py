@@ -20,6 +20,10 @@ def test_headings_are_found_without_their_numbers_and_the_empty_ones_are_left_ou
     ]
 
 
+def test_a_heading_in_capitals_is_put_as_a_sentence_has_it() -> None:
+    assert find_topics(["3. RECALL OF THE K3 POWER BASE\n"]) == ["Recall of the K3 power base"]
+
+
 def test_a_question_of_the_document_s_own_comes_before_headings() -> None:
     text = "## Cleaning\n\nHow do I clean the steel filter?\nRinse it. Is that all? Yes.\n\n## Why does it whistle?\n"
     assert find_topics([text]) == ["How do I clean the steel filter?", "Why does it whistle?"]

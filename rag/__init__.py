@@ -21,7 +21,8 @@ Data runs one way through the house; a module imports only from floors below its
        names                                what a sentence speaks of that another text does not
     4  citations                            the checking of an answer: which source holds which sentence
        ranking                              which chunks answer a question best, which of them make one passage
-       refusal                              whether passages hold the answer at all
+       follow_ups                           a question that goes on from earlier ones, made to stand by itself
+       refusal                              whether passages hold the answer, and which of them
        ingestion, retriever                 files in; passages out
     5  chain; alone                         question -> Sources, Tokens, Answer; the same from the model's memory
        passages                             a citation -> the passage in its surroundings, its page, its best sentences

@@ -8,8 +8,9 @@ from contextlib import closing
 
 from langchain_core.language_models.chat_models import BaseChatModel
 
-from rag.chain import model_name, peak_memory_mb, standalone
+from rag.chain import model_name, peak_memory_mb
 from rag.config import Settings
+from rag.follow_ups import standalone
 from rag.prompts import ALONE
 from rag.types import Answer, AnswerEvent, Timings, Token, Turn
 

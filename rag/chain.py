@@ -9,8 +9,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from langchain_classic.chains.retrieval_qa.base import BaseRetrievalQA, RetrievalQA
 from langchain_core._api import LangChainDeprecationWarning
@@ -26,10 +26,10 @@ from rag.chat import token_counts
 from rag.citations import check_answer, is_refusal
 from rag.config import Settings
 from rag.errors import RagError
+from rag.follow_ups import standalone, with_its_thread
 from rag.prompts import (
     ANSWER_ACCOUNT,
     ANSWER_FACT,
-    CONDENSE,
     REFUSAL,
     SOURCE,
     SOURCE_SEPARATOR,
@@ -40,9 +40,6 @@ from rag.refusal import SHIPPED, Calibration, Judge, Signals, find_signals
 from rag.retriever import LibraryRetriever
 from rag.types import Answer, AnswerEvent, Citation, Sentence, Sources, Timings, Token, Turn
 
-_REMEMBERED_TURNS = 3
-_REMEMBERED_CHARACTERS = 400  # of each earlier answer
-_STANDALONE_TOKENS = 64
 _SURE = 0.75  # from here on an answer stands though the check of words finds it in no source, as with a translation
 _SLACK_TOKENS = 16  # tokenizers may join or part tokens where texts meet
 
@@ -141,10 +138,46 @@ def stream_answer(
     """Answer a question: Sources, then a Token at a time, then the one Answer, checked.
 
     Closing the iterator stops the model at its next token. Raises RagError. With a history the question is first
-    rewritten to stand by itself; a first question costs no extra call.
+    rewritten to stand by itself; a first question costs no extra call. Sources come once more where the rewritten
+    question is refused and another wording is tried.
     """
     began = time.monotonic()
     asked = standalone(llm, question, history) if history else question
+    tried = yield from _try(llm, retriever, settings, asked, calibration)
+    if tried.events.refusal and (other := with_its_thread(question, asked, history)):
+        asked = other
+        tried = yield from _try(llm, retriever, settings, asked, calibration)
+    text = tried.text
+    if tried.events.refusal:
+        text = tried.events.refusal
+        yield Token(text)
+    marked, sentences, refused = _checked(text, tried, asked)
+    cited = {number for sentence in sentences for number in sentence.citations}
+    yield Answer(
+        question=question,
+        text=marked,
+        refused=refused,
+        sentences=sentences,
+        citations=tuple(source for source in tried.sources if source.number in cited),
+        sources=tried.sources,
+        timings=_timings(tried.events, began),
+        model=model_name(llm),
+    )
+
+
+class _Tried(NamedTuple):
+    """What the chain gave for one wording of a question; `sure`: that the sources hold an answer."""
+
+    text: str
+    sources: tuple[Citation, ...]
+    sure: bool
+    events: _Events
+
+
+def _try(
+    llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings, asked: str, calibration: Calibration
+) -> Generator[AnswerEvent, None, _Tried]:
+    """Run the chain on one wording of a question, yielding its Sources and Tokens."""
     account = asks_for_account(asked)
     prompt = ANSWER_ACCOUNT if account else ANSWER_FACT
     judge = Judge(llm, asked, calibration, 0.0 if account else settings.refuse_below)
@@ -166,11 +199,20 @@ def stream_answer(
             yield event
     finally:
         events.stop.set()
-    if events.refusal:
-        text = events.refusal
-        yield Token(text)
-    sure = judge.probability is None or judge.probability >= _SURE
-    yield _answer(question, text, sources, _timings(events, began), model_name(llm), sure)
+    return _Tried(text, sources, judge.probability is None or judge.probability >= _SURE, events)
+
+
+def _checked(text: str, tried: _Tried, asked: str) -> tuple[str, tuple[Sentence, ...], bool]:
+    """The answer with its citations checked, its sentences, and whether it is a refusal.
+
+    One that no source holds is a refusal too, unless it is sure that they hold one.
+    """
+    refused = is_refusal(text) or not text.strip()
+    marked, sentences = check_answer(text.strip(), () if refused else tried.sources, asked)
+    if refused or tried.sure or any(sentence.citations for sentence in sentences):
+        return marked, sentences, refused
+    marked = f"{REFUSAL} What the model wrote stands in none of the nearest passages."
+    return marked, (Sentence(marked, ()),), True
 
 
 def signals(llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings, question: str) -> Signals | None:
@@ -179,28 +221,6 @@ def signals(llm: BaseChatModel, retriever: LibraryRetriever, settings: Settings,
         return None
     chunks = _within_budget(llm, retriever, settings, ANSWER_FACT, question).invoke(question)
     return find_signals(llm, question, chunks)[1] if chunks and not chunks[0].metadata["absent"] else None
-
-
-def _answer(
-    question: str, text: str, sources: tuple[Citation, ...], timings: Timings, model: str, sure: bool
-) -> Answer:
-    """The answer, checked. One that no source holds is a refusal too, unless it is `sure` that they hold one."""
-    refused = is_refusal(text) or not text.strip()
-    marked, sentences = check_answer(text.strip(), () if refused else sources, question)
-    cited = {number for sentence in sentences for number in sentence.citations}
-    if not refused and not cited and not sure:
-        refused, marked = True, f"{REFUSAL} What the model wrote stands in none of the nearest passages."
-        sentences = (Sentence(marked, ()),)
-    return Answer(
-        question=question,
-        text=marked,
-        refused=refused,
-        sentences=sentences,
-        citations=tuple(source for source in sources if source.number in cited),
-        sources=sources,
-        timings=timings,
-        model=model,
-    )
 
 
 def _within_budget(
@@ -219,16 +239,6 @@ def _within_budget(
         return llm.get_num_tokens(show_source(chunk) + SOURCE_SEPARATOR)
 
     return retriever.model_copy(update={"token_budget": min(room, settings.source_tokens), "size": size})
-
-
-def standalone(llm: BaseChatModel, question: str, history: Sequence[Turn]) -> str:
-    """The question with what it refers to in earlier turns put in."""
-    told = "\n".join(
-        f"Q: {turn.question}\nA: {turn.answer[:_REMEMBERED_CHARACTERS]}" for turn in history[-_REMEMBERED_TURNS:]
-    )
-    reply = llm.invoke(CONDENSE.format_messages(history=told, question=question), max_tokens=_STANDALONE_TOKENS)
-    lines = reply.text.strip().splitlines()
-    return lines[0].strip() if lines else question
 
 
 def _in_thread(work: Callable[[], object], events: _Events) -> None:

@@ -296,6 +296,25 @@ def test_a_first_question_costs_one_call_and_a_follow_up_two() -> None:
     assert answer.question == "And rinsed?"
 
 
+@pytest.mark.parametrize(
+    ("rewritten", "judged"),
+    [
+        ("And rinsed?", ["And rinsed?", f"And rinsed? ({QUESTION})"]),  # nothing was put in
+        ("How often is the kettle rinsed?", ["How often is the kettle rinsed?"]),
+    ],
+)
+def test_a_refused_follow_up_is_tried_with_the_question_before_it(rewritten: str, judged: list[str]) -> None:
+    llm = model(rewritten, first=("No", 0.9))
+    events = list(ask(llm, ["Rinse it twice."], question="And rinsed?", history=[Turn(QUESTION, "Every 60 days.")]))
+    assert [prompt.count(f"Question: {asked}\n") for prompt, asked in zip(llm._judged, judged, strict=True)] == [
+        1
+    ] * len(judged)
+    assert [type(event) for event in events] == [*[Sources] * len(judged), Token, Answer]
+    assert isinstance(events[-1], Answer)
+    assert events[-1].refused
+    assert events[-1].question == "And rinsed?"
+
+
 def test_the_prompt_always_fits() -> None:
     settings = load_settings(llm_context_tokens=512, max_answer_tokens=100, source_tokens=5000)
     llm = model("Yes.", context_tokens=512, max_answer_tokens=100)

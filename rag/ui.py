@@ -98,7 +98,7 @@ def build_ui(
             talk.choose,
             session,
             [*words, column.uploads, middle.editing, *status, *lists],
-            trigger_mode="always_last",
+            trigger_mode="multiple",
             queue=False,
             **PRIVATE,
         )

@@ -13,13 +13,14 @@ from rag.ui_listing import Listing
 from rag.ui_texts import ENGLISH
 
 POLL_S = 1.0
-# A setting is kept in the browser, and told, once it is not the server's own any more
+# Settings that are not the server's own are kept in the browser, and all told at each change; the latest ones count
 CHOOSE = """
+let serial = 0;
 element.addEventListener('change', () => {
     const fields = [...element.querySelectorAll('[name]')].filter(field => field.value !== field.dataset.default);
     const chosen = Object.fromEntries(fields.map(field => [field.name, field.value]));
     try { localStorage.setItem('footnote-settings', JSON.stringify(chosen)); } catch {}
-    trigger('choose', chosen);
+    trigger('choose', {...chosen, serial: ++serial});
 });
 """
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}

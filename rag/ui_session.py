@@ -108,7 +108,7 @@ class Session:
     with a document, by its id; `reader` is the document that is read in place of a proof; `sorted_by` is what the
     field for sorting said last. `texts` are the words in the language of whoever looks, `options` what
     they chose for their answers. `topics` are what the documents can be asked about,
-    `adding` is the work on uploads that can be cancelled.
+    `adding` is the work on uploads that can be cancelled, `chosen` counts the changes of settings.
     """
 
     owner: str | None = None
@@ -129,6 +129,7 @@ class Session:
     reader: Reader | None = None
     texts: Texts = ENGLISH
     options: AskOptions = AS_SET
+    chosen: int = 0
     adding: list[Pump[UploadRow]] = field(default_factory=list)
     topics: list[tuple[str, str]] = field(default_factory=list)
 

@@ -48,6 +48,10 @@ class TalkEvents:
 
     def choose(self, tab: Session, event: gr.EventData) -> Patch:
         """Answer as the settings say from now on; another language is seen at once."""
+        serial = number(event, "serial") or 0
+        if serial <= tab.chosen:  # it was overtaken by a later choice
+            return {self._parts.words: gr.skip()}
+        tab.chosen = serial
         names = ("language", "sources", "answer_tokens", "temperature", "model")
         words = self._choose(tab, {name: text(event, name) for name in names})
         if not words:
@@ -91,10 +95,10 @@ class TalkEvents:
         replaces = tab.take_back() if tab.editing else None
         conversation = tab.conversation
         buttons = {parts.talk.ask_button: gr.update(visible=False), parts.talk.stop_button: gr.update(visible=True)}
-        yield {parts.talk.ask_box: "", **buttons, **self._draw.editing(tab)}
         tab.reader = None
-        drawn: Patch = {parts.proof: render.render_proof(tab.texts, None)}
-        yield drawn
+        drawn: Patch = {}
+        first = {parts.talk.ask_box: "", **buttons, **self._draw.editing(tab)}
+        first[parts.proof] = render.render_proof(tab.texts, None)
         turn: TurnView | None = None
         try:
             with closing(stream_turn(tab, question, self._actions.ask, self._actions.starting, self._gate)) as steps:
@@ -102,8 +106,8 @@ class TalkEvents:
                     turn = step
                     now = self._draw.talk(tab)
                     fresh = {part: value for part, value in now.items() if drawn.get(part) != value}
-                    yield fresh or {parts.talk.answer: gr.skip()}
-                    drawn = now
+                    yield {**first, **fresh} or {parts.talk.answer: gr.skip()}
+                    first, drawn = {}, now
         finally:  # also when the page was left meanwhile
             problem = self._keep(tab, turn, conversation, replaces) if turn is not None else ""
         if tab.open_first():

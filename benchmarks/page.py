@@ -1,5 +1,4 @@
-"""How fast the page is by itself, in headless Chromium, over a library and a model that answer at once:
-python benchmarks/page.py"""
+"""How fast the page is by itself, in headless Chromium over the tests' library and model: python -m benchmarks.page"""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ RECALL = "Which power bases are recalled, and why?"
 LIGHTHOUSE = (
     "The lamp of the Veldmoor lighthouse weighs 4,713 kilograms. It was lit for the first time on 3 May 1887.\n"
 )
+CODE = "What does the code E3 on the display of the K3 mean?"
 LIGHTHOUSE_ASKED = "How much does the lamp of the Veldmoor lighthouse weigh?"
 ORCHARD = "The orchard of Quillbeck grows 212 medlar trees. Its gate is painted violet every second spring.\n"
 ORCHARD_ASKED = "How many medlar trees does the orchard of Quillbeck grow?"
@@ -147,6 +148,22 @@ def test_a_page_number_stands_by_what_has_pages_and_a_follow_up_is_understood(ta
     assert re.search("four|4", answered(tab, "How long does their probation last?"))
     expect(tab.locator("#thread .turn")).to_have_count(1)
     expect(tab.locator("#proof header")).to_contain_text("onboarding-handbook.md")
+
+
+def test_settings_act_and_the_model_alone_answers_beside_the_documents(tab: Any) -> None:
+    tab.click("#settings-open")
+    tab.locator("#set-answer_tokens").fill("20")
+    tab.locator("#set-sources").fill("1")
+    tab.keyboard.press("Escape")
+    answered(tab, CODE)
+    expect(tab.locator("#sources .src")).to_have_count(1)
+    assert len(tab.inner_text("#answer .a").split()) <= 25
+    tab.click("[data-compare]")
+    alone = tab.locator("#answer .alone")
+    expect(alone.locator(".meta")).to_be_visible(timeout=ANSWER)
+    expect(alone).to_contain_text("no proof")
+    assert 0 < len(alone.locator(".a").inner_text().split()) <= 20
+    expect(tab.locator("#ask-button")).to_be_visible()
 
 
 def test_stop_ends_the_answer_and_the_next_question_works(tab: Any) -> None:

@@ -26,12 +26,13 @@ UPLOADS_KEPT_S = 3600
 FONTS = ("Inter", "system-ui", "sans-serif")
 # A tab that is loaded again shows the conversation it had; a new tab, the one that was open last in this browser.
 REMEMBERED = """() => {
+  const told = { settings: { language: navigator.language } }, key = "footnote-conversation";
   try {
-    const visitor = localStorage.getItem("footnote-visitor"), key = "footnote-conversation";
-    const conversation = sessionStorage.getItem(key) ?? localStorage.getItem(key);
-    const settings = { language: navigator.language, ...JSON.parse(localStorage.getItem("footnote-settings") ?? "{}") };
-    return [JSON.stringify({ visitor, conversation, settings }), null];
-  } catch { return ["", null]; }
+    told.visitor = localStorage.getItem("footnote-visitor");
+    told.conversation = sessionStorage.getItem(key) ?? localStorage.getItem(key);
+    Object.assign(told.settings, JSON.parse(localStorage.getItem("footnote-settings")));
+  } catch { /* what cannot be read is as if it were not there */ }
+  return [JSON.stringify(told), null];
 }"""
 
 

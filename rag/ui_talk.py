@@ -259,8 +259,9 @@ def _read_memory(remembered: str) -> tuple[str, int | None, dict[str, object]]:
     """
     try:
         told: Any = json.loads(remembered)
-        visitor, conversation, settings = str(told["visitor"]), str(told["conversation"]), dict(told["settings"])
-    except (ValueError, TypeError, KeyError):
+        visitor, conversation = str(told.get("visitor")), str(told.get("conversation"))
+        settings = dict(told.get("settings", {}))
+    except (ValueError, TypeError, AttributeError):
         return "", None, {}
     known = conversation.isascii() and conversation.isdigit() and len(conversation) < 16
     secret = visitor if _SECRET.fullmatch(visitor) else ""

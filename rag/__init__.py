@@ -19,11 +19,12 @@ Data runs one way through the house; a module imports only from floors below its
        conversations                        what was asked and answered, and whose it is
        page_image                           a page of a PDF as a picture, with marks over a passage
        names                                what a sentence speaks of that another text does not
-    4  citations                            the checking of an answer: which source holds which sentence
+    4  ingestion_changes, _readers, _writer what has changed; files read ahead; the one who embeds and commits
+       citations                            the checking of an answer: which source holds which sentence
        ranking                              which chunks answer a question best, which of them make one passage
        follow_ups                           a question that goes on from earlier ones, made to stand by itself
        refusal                              whether passages hold the answer, and which of them
-       ingestion, retriever                 files in; passages out
+       ingestion, retriever                 files in, by way of the three above; passages out
     5  chain; alone                         question -> Sources, Tokens, Answer; the same from the model's memory
        passages                             a citation -> the passage in its surroundings, its page, its best sentences
     6  library                              one open library: everything above wired together, once

@@ -14,6 +14,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Generator
@@ -29,7 +30,7 @@ from rag.types import Progress
 logger = logging.getLogger(__name__)
 
 MAX_TEXT = 256 * 2**20  # bytes of text taken from one file: what the parent holds of it
-_WARM = 2  # workers that wait for the next file
+WORKERS = min(len(os.sched_getaffinity(0)), 8)  # files read at once, and workers that wait for the next file
 _TICK = 0.1  # seconds between two looks at a worker's memory
 _START_TIMEOUT = 60.0  # seconds; a worker imports next to nothing before it answers
 _READ = 2**18
@@ -54,20 +55,28 @@ class ParserPool:
         self.peak_mb = 0.0
 
     def load_documents(
-        self, path: Path, source: str, *, max_bytes: int, ocr: bool = True
+        self, path: Path, source: str, *, max_bytes: int, ocr: bool = True, stopped: threading.Event | None = None
     ) -> Generator[Progress, None, list[Document]]:
         """What rag.loaders.load_documents returns for this file, read by a worker. Yields how far it is.
 
-        Raises DocumentError for whatever is wrong with the file, LibraryError if no worker can be started.
+        Raises DocumentError for whatever is wrong with the file, and soon after another thread has set `stopped`;
+        LibraryError if no worker can be started.
         """
-        worker = self._begin({"path": os.fsencode(path).hex(), "max_bytes": max_bytes, "ocr": ocr})
+        request = {"path": os.fsencode(path).hex(), "max_bytes": max_bytes, "ocr": ocr}
+        stopped = stopped or threading.Event()
         try:
-            return (yield from self._follow(worker, source))
+            worker = self._begin(request, stopped)
+        except _StoppedError:
+            raise DocumentError("reading it was stopped", "unreadable") from None
+        try:
+            return (yield from self._follow(worker, source, stopped))
+        except _StoppedError:
+            raise DocumentError("reading it was stopped", "unreadable") from None
         finally:
             own_mb = worker.own_mb()
             self.peak_mb = max(self.peak_mb, worker.peak_mb)
             # One that has grown would keep its memory, and start the next file with less
-            if worker.fit and own_mb < self._memory_mb / 2 and len(self._idle) < _WARM:
+            if worker.fit and own_mb < self._memory_mb / 2 and len(self._idle) < WORKERS:
                 self._idle.append(worker)
             else:
                 worker.stop()
@@ -76,7 +85,7 @@ class ParserPool:
         """Stop the workers that wait."""
         _stop_all(self._idle)
 
-    def _begin(self, request: dict[str, Any]) -> _Worker:
+    def _begin(self, request: dict[str, Any], stopped: threading.Event) -> _Worker:
         """A worker that has taken the request; one that died while it waited is passed over."""
         while True:
             try:
@@ -87,20 +96,25 @@ class ParserPool:
             self.started += waiting is None
             try:
                 worker.send(request)
-                worker.receive(_START_TIMEOUT)
+                worker.receive(_START_TIMEOUT, stopped)
                 worker.fit = False
                 return worker
+            except _StoppedError:
+                worker.stop()
+                raise
             except (_SilentError, _GoneError, _GrownError, OSError) as error:
                 worker.stop()
                 if waiting is None:
                     raise LibraryError(f"the process that reads files could not be started: {worker.said}") from error
 
-    def _follow(self, worker: _Worker, source: str) -> Generator[Progress, None, list[Document]]:
+    def _follow(
+        self, worker: _Worker, source: str, stopped: threading.Event
+    ) -> Generator[Progress, None, list[Document]]:
         pages: list[Document] = []
         size = 0
         while True:
             try:
-                message = worker.receive(self._timeout)
+                message = worker.receive(self._timeout, stopped)
             except _SilentError:
                 raise DocumentError(
                     f"reading it came no further for {self._timeout:g} seconds (RAG_PARSE_TIMEOUT)", "timed_out"
@@ -151,6 +165,10 @@ class _GoneError(Exception):
     """The worker has ended."""
 
 
+class _StoppedError(Exception):
+    """The file is no longer wanted."""
+
+
 class _GrownError(Exception):
     """The worker has more memory than it may: the kernel did not hold it to its limit."""
 
@@ -193,12 +211,14 @@ class _Worker:
         self.high_mb = 0.0
         self._requests.write(json.dumps(request).encode() + b"\n")
 
-    def receive(self, timeout: float) -> Any:
-        """Its next message. Raises _SilentError, _GoneError or _GrownError."""
+    def receive(self, timeout: float, stopped: threading.Event) -> Any:
+        """Its next message. Raises _SilentError, _GoneError, _GrownError or _StoppedError."""
         deadline = time.monotonic() + timeout
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
+            if stopped.is_set():
+                raise _StoppedError
             if searched > 2 * MAX_TEXT:
                 raise _GrownError
             if self._poll.poll(_TICK * 1000):

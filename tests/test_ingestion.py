@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fpdf import FPDF
@@ -233,7 +234,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
     load = ParserPool.load_documents
 
-    def counted(pool: ParserPool, path: Path, source: str, **options: int) -> Generator[Progress, None, list[Document]]:
+    def counted(pool: ParserPool, path: Path, source: str, **options: Any) -> Generator[Progress, None, list[Document]]:
         read.append(source)
         return (yield from load(pool, path, source, **options))
 
@@ -289,9 +290,7 @@ def test_a_file_that_could_not_be_opened_is_tried_again(library: HashedLibrary, 
 
 
 def test_pages_that_were_not_read_are_said(library: HashedLibrary, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(
-        pool: ParserPool, path: Path, source: str, *, max_bytes: int, ocr: bool
-    ) -> Generator[Progress, None, list[Document]]:
+    def load(pool: ParserPool, path: Path, source: str, **options: Any) -> Generator[Progress, None, list[Document]]:
         yield Progress(source, 0, 2, "pages")
         return [
             Document("pears", metadata={"page": 1, "page_label": None}),
@@ -428,7 +427,7 @@ def test_an_earlier_version_goes_on_answering(library: HashedLibrary, docs: Path
 def test_a_file_that_changes_while_it_is_read_is_not_committed(
     library: HashedLibrary, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(pool: ParserPool, path: Path, source: str, *, max_bytes: int, ocr: bool) -> Iterator[Progress]:
+    def load(pool: ParserPool, path: Path, source: str, **options: Any) -> Iterator[Progress]:
         rewrite(path, "something else")
         yield Progress(source, 0, 1, "pages")
 

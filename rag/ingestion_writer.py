@@ -1,0 +1,167 @@
+"""The one who writes: takes its turn among threads and processes, embeds, and commits document by document."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from filelock import FileLock, Timeout
+from langchain_core.documents import Document
+
+from rag.errors import LibraryError
+from rag.ingestion_changes import UNKNOWN, Changes, Failed, Known
+from rag.ingestion_readers import Contents, Outcome
+from rag.manifest import Manifest
+from rag.store import VectorIndex
+from rag.types import Progress
+
+BATCH = 32  # chunks embedded, and kept, at a time: what a kill can cost
+_FOREVER = 1e9  # seconds
+
+
+class ChunkEmbedder(Protocol):
+    """What ingestion needs of the embedding model. Only `embed_documents` may load it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The model and its exact weights, in words."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens the model reads of a text."""
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, special ones included."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Unit vectors, one a text."""
+
+
+class Writer:
+    """Writes to one library. Several, in one process or many, take turns."""
+
+    def __init__(self, folder: Path, manifest: Manifest, index: VectorIndex, embedder: ChunkEmbedder) -> None:
+        self._folder = folder
+        self._manifest = manifest
+        self._index = index
+        self._embedder = embedder
+
+    # ---- turns
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Be the only writer. The locks die with their holder; the turnstile lets who waits in before who returns."""
+        writer = self._lock("writer")
+        try:
+            with self._lock("turnstile").acquire(timeout=_FOREVER):
+                writer.acquire(timeout=_FOREVER)
+        except OSError as error:
+            raise LibraryError(f"the library {self._folder} cannot be locked: {error}") from error
+        try:
+            yield
+        finally:
+            writer.release()
+
+    def _others_turn(self) -> bool:
+        try:
+            with self._lock("writer").acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def _lock(self, name: str) -> FileLock:
+        # A new one each time excludes threads as well; not thread-local, for a generator may end in another thread.
+        # Waiting without a limit would be refused to the thread that took a lock, though another may be about to go on
+        # with the generator that holds it: hence _FOREVER.
+        return FileLock(self._folder / f"{name}.lock", thread_local=False)
+
+    # ---- what is written
+
+    def write(
+        self, collection: str, changes: Changes, outcomes: Sequence[Outcome]
+    ) -> Generator[Progress, None, tuple[list[Outcome], int]]:
+        """Write what became of some files. Returns it as it is now, and how many chunks were embedded."""
+        embedded = 0
+        if found := [outcome for outcome in outcomes if isinstance(outcome, Contents)]:
+            committed, embedded = yield from self._commit(collection, changes, found)
+            outcomes = [committed.get(outcome.candidate.number, outcome) for outcome in outcomes]
+        for outcome in outcomes:
+            if isinstance(outcome, Known):
+                self._keep(outcome)
+            elif isinstance(outcome, Failed):
+                self._fail(collection, changes, outcome)
+        return list(outcomes), embedded
+
+    def _commit(
+        self, collection: str, changes: Changes, found: Sequence[Contents]
+    ) -> Generator[Progress, None, tuple[dict[int, Outcome], int]]:
+        """Bring in files that were read: they become visible when all of their vectors are kept.
+
+        Several at once, for what they hold is embedded, and put into the index, in fewer and fuller batches.
+        """
+        source = found[0].candidate.file.source
+        if self._others_turn():
+            yield Progress(f"{source}: waiting for another writer of this library", 0, 0, "")
+        with self.turn():
+            now: list[Contents | Known] = []
+            for contents in found:
+                candidate = changes.refreshed(contents.candidate)
+                known = changes.known(candidate)
+                if known and known.report.state == "unchanged":  # another writer was faster
+                    now.append(known)
+                else:
+                    now.append(replace(contents, candidate=candidate))
+            new = [outcome for outcome in now if isinstance(outcome, Contents)]
+            embedded = yield from self._embed(source, [chunk for contents in new for chunk in contents.chunks])
+            self._publish(collection, changes, new)
+        return {outcome.candidate.number: outcome for outcome in now}, embedded
+
+    def _keep(self, known: Known) -> None:
+        """Remember the name and the time that a file has now."""
+        row, file, mtime_ns = known.candidate.row, known.candidate.file, known.candidate.found.mtime_ns
+        if known.report.state != "unchanged" or row is None:
+            return
+        if (file.source, mtime_ns, None) != (row.source, row.fingerprint.mtime_ns, row.reason):
+            self._manifest.touch(row.id, file.source, mtime_ns)
+
+    def _fail(self, collection: str, changes: Changes, failed: Failed) -> None:
+        """Remember that a file could not be read."""
+        file, error = failed.candidate.file, failed.error
+        # What could not be opened may be tomorrow: nothing of it is known by which it would be passed over
+        tried = UNKNOWN if error.outcome == "unreadable" else replace(failed.candidate.found, recipe=changes.limits)
+        self._manifest.add_failure(collection, file.key, file.source, tried, str(error), error.outcome)
+
+    def sweep(self) -> None:
+        """Forget what is not visible: documents replaced or deleted, and what a killed run left half done."""
+        for document_id, collection, chunk_ids in self._manifest.unfinished():
+            self._index.delete(collection, chunk_ids)
+            self._manifest.forget(document_id)
+
+    def _embed(self, source: str, chunks: Sequence[Document]) -> Generator[Progress, None, int]:
+        """Give every chunk's text its vector; texts the library has met before, in any file, have theirs."""
+        texts = self._manifest.missing_vectors(chunk.page_content for chunk in chunks)
+        for start in range(0, len(texts), BATCH):
+            yield Progress(source, start, len(texts), "chunks")
+            batch = texts[start : start + BATCH]
+            self._manifest.add_vectors(batch, self._embedder.embed_documents(batch))
+        return len(texts)
+
+    def _publish(self, collection: str, changes: Changes, new: Sequence[Contents]) -> None:
+        documents: list[int] = []
+        for contents in new:
+            file, fingerprint, pages = contents.candidate.file, contents.candidate.found, contents.pages
+            if contents.unread:
+                fingerprint = replace(fingerprint, recipe=changes.limits)
+            documents.append(
+                self._manifest.add_document(
+                    collection, file.key, file.source, fingerprint, pages, contents.chunks, contents.unread
+                )
+            )
+        if ids := [i for document_id in documents for i in self._manifest.chunk_ids(document_id)]:
+            self._index.add(collection, ids, self._manifest.vectors(ids))
+        for document_id in documents:
+            self._manifest.publish(document_id)
+        self.sweep()

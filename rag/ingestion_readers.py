@@ -16,7 +16,7 @@ from rag.types import FileReport, Progress
 
 _AHEAD = 64  # files looked at and not yet taken: enough small ones to fill a batch of chunks
 _BUDGET = 2**22  # characters read and not yet taken; beyond it no other file is begun
-_PATIENCE = 1.0  # seconds that the writer waits before another thread, and so another worker, is started
+_PATIENCE = 1.0  # seconds that the writer waits, the first worker being up, before another thread is started
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class Readers:
         self._reading: dict[int, Progress | None] = {}
         self._done: dict[int, Outcome | Exception] = {}
         self._characters = 0
+        self._heard = False  # of any worker: that a file is begun, or done
 
     def __enter__(self) -> Readers:
         return self
@@ -124,7 +125,9 @@ class Readers:
                 progress, said = said, self._progress()
             if said and said != progress:
                 yield said
-            if time.monotonic() - began > _PATIENCE and self._waiting and len(self._threads) < self._most:
+            if not self._heard:
+                began = time.monotonic()
+            elif time.monotonic() - began > _PATIENCE and self._waiting and len(self._threads) < self._most:
                 self._start_thread()
                 began = time.monotonic()
 
@@ -160,6 +163,7 @@ class Readers:
             with self._changed:
                 del self._reading[candidate.number]
                 self._done[candidate.number] = outcome
+                self._heard = True
                 if isinstance(outcome, Contents):
                     self._characters += outcome.characters
                 self._changed.notify_all()
@@ -184,4 +188,5 @@ class Readers:
                 return outcome
             with self._changed:
                 self._reading[candidate.number] = progress
+                self._heard = True
                 self._changed.notify_all()

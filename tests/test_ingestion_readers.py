@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hashed_library import HashedLibrary
 from langchain_core.documents import Document
+from test_parsing import NASTY, gone
 
 import rag.ingestion_readers
+import rag.parsing
+from rag.ingestion import Ingester
 from rag.ingestion_changes import UNKNOWN, Candidate
 from rag.ingestion_files import File
 from rag.ingestion_readers import Contents, Outcome, Readers
@@ -49,8 +52,8 @@ def test_as_many_are_read_at_once_as_may_be() -> None:
     together = threading.Barrier(3)
 
     def read(found: Candidate, stopped: threading.Event) -> Generator[Progress, None, Outcome]:
-        together.wait()  # breaks, and so fails, unless three come
         yield Progress(found.file.source, 0, 1, "pages")
+        together.wait()  # breaks, and so fails, unless three come
         return contents(found)
 
     with Readers(read, 3) as readers:
@@ -77,6 +80,27 @@ def test_one_thread_is_enough_where_it_keeps_up(monkeypatch: pytest.MonkeyPatch)
         while readers.busy:
             take(readers, 1)
     assert len(threads) == 1
+
+
+def test_a_worker_that_is_slow_to_start_is_no_reason_for_another() -> None:
+    threads, meanwhile = set(), []
+
+    def read(found: Candidate, stopped: threading.Event) -> Generator[Progress, None, Outcome]:
+        threads.add(threading.current_thread())
+        if found.number == 0:
+            time.sleep(0.5)
+            meanwhile.append(len(threads))
+        yield from ()
+        return contents(found)
+
+    with Readers(read, 3) as readers:
+        for number in range(9):
+            readers.add(candidate(number))
+        taken: list[int] = []
+        while readers.busy:
+            taken += take(readers, 1)[1]
+    assert sorted(taken) == list(range(9))
+    assert meanwhile == [1]
 
 
 def test_they_are_taken_in_order_and_up_to_so_many_chunks() -> None:
@@ -161,18 +185,25 @@ def test_a_slow_file_is_overtaken_and_holds_up_no_writer(tmp_path: Path, monkeyp
 
 
 @pytest.mark.timeout(60)
-def test_a_run_that_is_dropped_stops_the_worker_that_reads_for_it(tmp_path: Path) -> None:
+def test_a_run_that_is_dropped_stops_the_worker_that_reads_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rag.parsing, "_COMMAND", NASTY)
     library = HashedLibrary(tmp_path / "library")
-    pool = library.ingester._parsers
-    (tmp_path / "a.csv").write_text("id,what\n" + "".join(f"{n},word\n" for n in range(10**6)))
-    run = library.ingester.ingest([tmp_path / "a.csv"])
-    with suppress(StopIteration):
-        while next(run).unit not in ("rows", "lines"):
+    with closing(ParserPool(timeout=60, memory_mb=512)) as pool:
+        library.ingester = Ingester(library.settings, library.manifest, library.index, library.embedder, pool)
+        pid = tmp_path / "pid"
+        (tmp_path / "a.log").write_text(
+            f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
+            "for page in range(10**9):\n    report_progress(page, 10**9, 'pages')\n    time.sleep(0.1)"
+        )
+        run = library.ingester.ingest([tmp_path / "a.log"])
+        while next(run).unit != "pages":
             pass
-    began = time.monotonic()
-    run.close()
-    assert time.monotonic() - began < 5
+        began = time.monotonic()
+        run.close()
+        assert time.monotonic() - began < 5
+        assert gone(int(pid.read_text()))
     assert not [thread for thread in threading.enumerate() if thread.name == "read"]
-    assert pool._idle == [] or all(worker.fit for worker in pool._idle)
     assert library.manifest.documents() == []
     assert library.problems() == []

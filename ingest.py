@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from rag.device import yield_cores
 from rag.errors import RagError
 from rag.terminal import Terminal, plain
 from rag.types import FileReport, FileState, IngestReport, Progress
@@ -122,4 +123,5 @@ def _print_summary(report: IngestReport, options: argparse.Namespace, terminal: 
 
 
 if __name__ == "__main__":
+    yield_cores()  # to an app that answers questions meanwhile
     sys.exit(main())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+NICE = 10  # a tenth of what a program at 0 gets of a core that both want
 _VECTOR_FLAGS = ("amx", "asimd", "avx", "bf16", "f16c", "fma", "sse", "sve")
 
 
@@ -40,3 +42,8 @@ def cpu_kind() -> str:
         if flag.startswith(_VECTOR_FLAGS)
     }
     return " ".join([platform.machine(), *sorted(flags)])
+
+
+def yield_cores() -> None:
+    """Let every program of ordinary priority have the cores before this process, and what it starts from now on."""
+    os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), NICE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -15,7 +15,8 @@ class BatchedEmbeddings(Embeddings):
     """Unit-length float32 vectors of `dimension` numbers; text beyond `max_tokens` tokens is not seen.
 
     One batch runs at a time, in order of arrival: two threads computing at once on two cores are many times slower
-    than taking turns, and so a question waits for one batch of an ingest run at most.
+    than taking turns, and so a question waits for one batch of an ingest run at most. `give_way` is called before each
+    batch of documents.
     """
 
     def __init__(self, fingerprint: str, dimension: int, max_tokens: int, batch: int) -> None:
@@ -26,6 +27,7 @@ class BatchedEmbeddings(Embeddings):
         self._batch = batch
         self._queue = threading.Lock()
         self._engine = threading.Lock()
+        self.give_way: Callable[[], None] = lambda: None
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """A vector for each text, in the same order."""
@@ -34,6 +36,7 @@ class BatchedEmbeddings(Embeddings):
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]), reverse=True)
         for start in range(0, len(order), self._batch):
             batch = order[start : start + self._batch]
+            self.give_way()
             for index, vector in zip(batch, self._in_turn([texts[index] for index in batch]), strict=True):
                 vectors[index] = vector.tolist()
         return vectors

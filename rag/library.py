@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from langchain_core.embeddings import Embeddings
-from langchain_core.language_models.chat_models import BaseChatModel
 
 from rag.config import Settings
 from rag.errors import LibraryError
@@ -18,8 +18,7 @@ from rag.ingestion import Ingester, IngestEvent
 from rag.llm import load_llm
 from rag.manifest import Manifest
 from rag.models import Report
-from rag.refusal import Calibration, Signals, dump_calibration, load_calibration
-from rag.retriever import LibraryRetriever
+from rag.precedence import Precedence
 from rag.splitter import document_text
 from rag.store import VectorIndex
 from rag.tokens import TokenCounter, embedding_fingerprint, load_tokens
@@ -41,6 +40,12 @@ from rag.types import (
 _BROWSED = 12  # documents that are looked through for topics
 _BROWSED_CHUNKS = 2000  # larger ones take too long to read while a page waits
 
+if TYPE_CHECKING:  # half a second of imports that bringing documents in does without
+    from langchain_core.language_models.chat_models import BaseChatModel
+
+    from rag.refusal import Calibration, Signals
+    from rag.retriever import LibraryRetriever
+
 
 class LazyEmbeddings(Embeddings):
     """The embedding model, loaded when the first text is embedded; its fingerprint and token counts come without it."""
@@ -52,6 +57,7 @@ class LazyEmbeddings(Embeddings):
         self._counter: TokenCounter | None = None
         self._model: Embeddings | None = None
         self.fingerprint = embedding_fingerprint(settings)
+        self.give_way: Callable[[], None] = lambda: None  # called before each batch of documents
 
     @property
     def max_tokens(self) -> int:
@@ -74,7 +80,9 @@ class LazyEmbeddings(Embeddings):
         """The model itself. Its module is imported here because it brings torch with it."""
         with self._lock:
             if self._model is None:
-                self._model = import_module("rag.embeddings").load_embeddings(self._settings, self._report)
+                model = import_module("rag.embeddings").load_embeddings(self._settings, self._report)
+                model.give_way = self.give_way
+                self._model = model
             return self._model
 
     def _tokens(self) -> TokenCounter:
@@ -92,7 +100,9 @@ class Library:
         self._report = report
         self.manifest = Manifest(settings.library / "manifest.sqlite")
         self._index = VectorIndex(settings.library / "chroma", self.manifest)
+        self._precedence = Precedence()
         self._embeddings = LazyEmbeddings(settings, report)
+        self._embeddings.give_way = self._precedence.give_way
         self._ingester = Ingester(settings, self.manifest, self._index, self._embeddings)
         self._topics: dict[int, list[str]] = {}
         self._llms: dict[str | None, BaseChatModel] = {}  # by RAG_LLM_MODEL
@@ -192,17 +202,22 @@ class Library:
         settings = self.settings.chosen(options)
         retriever = self._retriever(settings.top_k)
         llm = self.load_llm(settings.llm_model)
-        calibration = load_calibration(self.manifest.get_meta("refusal"), self._models(llm))
-        yield from import_module("rag.chain").stream_answer(llm, retriever, settings, question, history, calibration)
+        calibration = import_module("rag.refusal").load_calibration(
+            self.manifest.get_meta("refusal"), self._models(llm)
+        )
+        with self._precedence.question():
+            yield from import_module("rag.chain").stream_answer(
+                llm, retriever, settings, question, history, calibration
+            )
 
     def ask_alone(
         self, question: str, history: Sequence[Turn] = (), options: AskOptions = AS_SET
     ) -> Iterator[AnswerEvent]:
         """Answer a question without the documents: Tokens, Answer; see alone.stream_alone."""
         settings = self.settings.chosen(options)
-        yield from import_module("rag.alone").stream_alone(
-            self.load_llm(settings.llm_model), settings, question, history
-        )
+        llm = self.load_llm(settings.llm_model)
+        with self._precedence.question():
+            yield from import_module("rag.alone").stream_alone(llm, settings, question, history)
 
     def signals(self, question: str) -> Signals | None:
         """What the decision to refuse a question would rest on; see chain.signals."""
@@ -213,7 +228,8 @@ class Library:
 
     def calibrate(self, calibration: Calibration) -> None:
         """Decide by this from now on, as long as the models are these."""
-        self.manifest.set_meta("refusal", dump_calibration(calibration, self._models(self.load_llm())))
+        dumped = import_module("rag.refusal").dump_calibration(calibration, self._models(self.load_llm()))
+        self.manifest.set_meta("refusal", dumped)
 
     def load_models(self) -> None:
         """Load what answering needs, ahead of the first question."""
@@ -235,13 +251,14 @@ class Library:
                 f"collection {self.settings.collection!r} of the library {self.settings.library} is empty; "
                 "add documents with `python ingest.py FOLDER` or in the page"
             )
-        return LibraryRetriever(
+        made: LibraryRetriever = import_module("rag.retriever").LibraryRetriever(
             manifest=self.manifest,
             index=self._index,
             embeddings=self._embeddings,
             collection=self.settings.collection,
             k=k or self.settings.top_k,
         )
+        return made
 
     def _models(self, llm: BaseChatModel) -> str:
         return f"{self._embeddings.fingerprint}, {getattr(llm, 'model_name', type(llm).__name__)}"

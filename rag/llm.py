@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-
-from langchain_core.language_models.chat_models import BaseChatModel
+from typing import TYPE_CHECKING
 
 from rag.config import Settings
 from rag.device import has_cuda
 from rag.models_table import DEFAULT_GGUF
 from rag.types import Progress
+
+if TYPE_CHECKING:  # it takes a third of a second, which whoever loads no model need not wait
+    from langchain_core.language_models.chat_models import BaseChatModel
 
 BACKENDS = {
     "transformers": "rag.llm_transformers",

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from rag.device import yield_cores
 from rag.errors import DocumentError
 from rag.loaders import load_documents
 
@@ -46,6 +47,7 @@ def main() -> None:
     """Answer requests until the parent closes the pipe. Arguments: the lifeline's descriptor, the memory in MiB."""
     lifeline, memory_mb = (int(argument) for argument in sys.argv[1:])
     _die_with_parent(lifeline)
+    yield_cores()  # to whoever answers a question: a scan may take minutes of every core
     _confine(memory_mb * 2**20)
     with os.fdopen(os.dup(0), "rb") as requests, os.fdopen(os.dup(1), "wb") as replies:
         _silence()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import rag.device
-from rag.device import cpu_kind, has_cuda, is_x86
+from rag.device import NICE, cpu_kind, has_cuda, is_x86
 
 
 def test_without_a_driver_torch_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,3 +56,10 @@ def test_a_cpu_is_its_vector_instructions(monkeypatch: pytest.MonkeyPatch) -> No
 def test_x86_is_told_apart(monkeypatch: pytest.MonkeyPatch, machine: str, told: bool) -> None:
     monkeypatch.setattr(platform, "machine", lambda: machine)
     assert is_x86() is told
+
+
+def test_a_process_yields_the_cores_once_however_often_it_does() -> None:
+    code = "import os; from rag.device import yield_cores; yield_cores(); yield_cores(); print(os.nice(0))"
+    root = Path(rag.device.__file__).parents[1]
+    told = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert int(told.stdout) == max(NICE, os.nice(0))

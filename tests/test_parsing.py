@@ -20,6 +20,7 @@ import pytest
 from langchain_core.documents import Document
 
 import rag.parsing
+from rag.device import NICE
 from rag.errors import DocumentError, LibraryError
 from rag.parsing import ParserPool
 from rag.types import Progress
@@ -114,6 +115,23 @@ def test_a_file_is_read_by_a_worker_that_stays_for_the_next(pool: ParserPool, tm
     assert run(pool, tmp_path, PID) == first
     assert pool.started == 1
     assert 10 < pool.peak_mb < 512
+
+
+def test_a_worker_leaves_the_cores_to_whoever_answers(pool: ParserPool, tmp_path: Path) -> None:
+    assert run(pool, tmp_path, "found['nice'] = os.nice(0)") == {"nice": max(NICE, os.nice(0))}
+
+
+def test_a_file_that_nobody_wants_any_more_is_not_read_to_its_end(pool: ParserPool, tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("report_progress(0, 1, 'pages'); time.sleep(60)")
+    stopped = threading.Event()
+    reading = pool.load_documents(tmp_path / "a.log", "a.log", max_bytes=MIB, stopped=stopped)
+    assert next(reading).unit == "pages"
+    began = time.monotonic()
+    stopped.set()
+    with pytest.raises(DocumentError, match="stopped"):
+        next(reading)
+    assert time.monotonic() - began < 5
+    assert pool._idle == []
 
 
 @pytest.mark.parametrize(

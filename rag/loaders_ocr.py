@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -15,6 +16,8 @@ SIDE = 2000  # pixels of a picture's longer side that are looked at; what is lar
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
+# Up to eight workers read at once, one a core, and threads of several that share a core spend most of it waiting
+_THREADS = max(1, len(os.sched_getaffinity(0)) // 8)
 _INK = 24  # levels of grey by which ink differs from its ground
 _SPECKS = 2e-4  # share of a page that may differ and be dust
 _TALL = 1.5  # a line this much taller than wide stands on its side
@@ -65,7 +68,8 @@ def is_blank(pixels: Pixels) -> bool:
 
 @cache
 def _engine() -> Any:  # a RapidOCR: the type of what it returns is a union over what it is asked for
-    return RapidOCR(params={"Global.log_level": "critical", "Global.max_side_len": SIDE})
+    threads = {"EngineConfig.onnxruntime.intra_op_num_threads": _THREADS}
+    return RapidOCR(params={"Global.log_level": "critical", "Global.max_side_len": SIDE, **threads})
 
 
 def _recognise(pixels: Pixels) -> list[_Line]:

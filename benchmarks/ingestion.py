@@ -5,11 +5,15 @@ weights that are in the cache (Footnote's conversion for OpenVINO too, which is 
 what everyone writes: TextLoader, RecursiveCharacterTextSplitter, Chroma.from_documents with HuggingFaceEmbeddings. The
 seconds are those of the whole process, imports and model included, by the clock and of the cores; where the machine
 does other things too, the cores' are the steadier. The ratios are medians of each round's own.
+
+With --again N, no FOLDER: how long N files take that are in the library already, all of them unchanged or one of them
+changed, beside the first run and beside that one file given alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -30,7 +34,8 @@ ROOT = Path(__file__).parent.parent
 def main() -> None:
     """Time both in turns and print each round, then the ratio; or, with --plain-into, be the plain chain."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingestion", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder of .txt files")
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="a folder of .txt files")
+    parser.add_argument("--again", type=int, metavar="N", help="write so many files, and bring them in again")
     parser.add_argument("--characters", type=int, default=100_000, metavar="N", help="take files up to this (100000)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often both run (3)")
     parser.add_argument("--plain-into", type=Path, metavar="DIR", help="only run the plain chain, into this folder")
@@ -38,7 +43,12 @@ def main() -> None:
     if options.plain_into:
         build_plain_index(options.folder, options.plain_into)
         return
+    if not (options.folder or options.again):
+        parser.error("give a FOLDER, or --again N")
     load_embeddings(load_settings(), lambda _: None)
+    if options.again:
+        bring_in_again(options.again, options.rounds)
+        return
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "files")
         count, characters = take_files(options.folder, folder, options.characters)
@@ -54,7 +64,7 @@ def main() -> None:
         rounds: list[tuple[float, float]] = []
         for number in range(options.rounds):
             order = list(arms) if number % 2 == 0 else list(reversed(arms))
-            seconds = {arm: run(arms[arm], Path(scratch)) for arm in order}
+            seconds = {arm: run_empty(arms[arm], Path(scratch)) for arm in order}
             ours, theirs = seconds["footnote"], seconds["plain"]
             rounds.append((theirs[0] / ours[0], theirs[1] / ours[1]))
             cells = [f"{clock:.1f} s, {cores:.1f} s" for clock, cores in (ours, theirs)]
@@ -76,14 +86,55 @@ def take_files(source: Path, target: Path, characters: int) -> tuple[int, int]:
     return count, total
 
 
-def run(command: list[str | Path], scratch: Path) -> tuple[float, float]:
+def run_empty(command: list[str | Path], scratch: Path) -> tuple[float, float]:
     """Seconds by the clock, and of all cores together, that a Python process takes into folders that are empty."""
     for made in ("library", "plain"):
         shutil.rmtree(scratch / made, ignore_errors=True)
+    return run(command, scratch)[:2]
+
+
+def run(command: list[str | Path], scratch: Path) -> tuple[float, float, str]:
+    """Seconds by the clock, and of all cores together, that a Python process takes; and what it prints."""
     env = {**os.environ, "RAG_LIBRARY": str(scratch / "library")}
     began, used = time.perf_counter(), cores_used()
-    subprocess.run([sys.executable, *command], cwd=ROOT, env=env, check=True, capture_output=True)
-    return time.perf_counter() - began, cores_used() - used
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=env, check=True, capture_output=True, text=True)
+    return time.perf_counter() - began, cores_used() - used, done.stdout
+
+
+def bring_in_again(count: int, rounds: int) -> None:
+    """Print what a folder costs that the library knows, all of it or all but one file."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "files")
+        folder.mkdir()
+        for number in range(count):
+            write_note(folder / f"{number:05}.txt", f"first {number}")
+        some = folder / f"{count // 2:05}.txt"
+        print("| round | run | clock | cores | of it, from finding the files on |\n| --- | --- | --- | --- | --- |")
+        first = tell(0, "first", [folder], Path(scratch))
+        ratios: dict[str, list[float]] = {"again": [], "changed": []}
+        for number in range(1, rounds + 1):
+            again = tell(number, "all unchanged", [folder], Path(scratch))
+            write_note(some, f"changed {number}")
+            changed = tell(number, "one changed", [folder], Path(scratch))
+            write_note(some, f"changed again {number}")
+            alone = tell(number, "that one alone", [some], Path(scratch))
+            ratios["again"].append(first[1] / again[1])
+            ratios["changed"].append(changed[1] / alone[1])
+    print(f"\nAll unchanged is {told(tuple(ratios['again']))} times as fast as the first run, by the cores")
+    print(f"One changed takes {told(tuple(ratios['changed']), 2)} times what that file takes alone, by the cores")
+
+
+def tell(number: int, name: str, paths: list[Path], scratch: Path) -> tuple[float, float]:
+    """Run ingest.py, print a row; the seconds by the clock and of the cores."""
+    clock, cores, printed = run(["ingest.py", *paths, "--json"], scratch)
+    inside = json.loads(printed.splitlines()[-1])["summary"]["seconds"]
+    print(f"| {number} | {name} | {clock:.1f} s | {cores:.1f} s | {inside:.2f} s |", flush=True)
+    return clock, cores
+
+
+def write_note(path: Path, about: str) -> None:
+    """A short file that no other is equal to."""
+    path.write_text(f"A note, {about}. The kettle was returned on a Tuesday; its lid no longer closes.\n")
 
 
 def cores_used() -> float:
@@ -92,9 +143,9 @@ def cores_used() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def told(ratios: tuple[float, ...]) -> str:
+def told(ratios: tuple[float, ...], digits: int = 1) -> str:
     """The median, with the least and the greatest."""
-    return f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+    return f"{statistics.median(ratios):.{digits}f} ({min(ratios):.{digits}f} to {max(ratios):.{digits}f})"
 
 
 def build_plain_index(folder: Path, index: Path) -> None:

@@ -4,8 +4,8 @@ Real models, a library of the sample documents, and text without end to ingest: 
 vector of it is known. Each round asks, in turns, a question while nothing else is done, one while the same process
 ingests, and one while `ingest.py` does so beside it. Printed are the seconds to the first word, the ratio of each to
 the idle one (the median of the rounds' own, with the least and the greatest), and how many chunks a second came in
-while a question was being answered and while none was. Run it at ordinary priority: `ingest.py` is told to yield to that,
-and at a lower one there is nothing to yield to.
+while a question was being answered and while none was. Run it at ordinary priority: that is what `ingest.py` yields to,
+and at a lower one it yields nothing.
 """
 
 from __future__ import annotations

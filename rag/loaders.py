@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from rag.errors import DocumentError
-from rag.loaders_context import Report, run
+from rag.loaders_context import NO_SPEECH, Report, Speech, opened, run
 from rag.loaders_kind import PASSWORD, find_kind
 
 if TYPE_CHECKING:
@@ -39,7 +39,12 @@ _DOCX = Loader("rag.loaders_docx", "load_docx")
 _PPTX = Loader("rag.loaders_pptx", "load_pptx")
 _PICTURE = Loader("rag.loaders_picture", "load_picture")
 _XLSX = Loader("rag.loaders_sheets", "load_xlsx")
+_SPEECH = Loader("rag.loaders_speech", "load_speech")
 # fmt: off
+_RECORDINGS = (
+    ".mp3", ".wav", ".ogg", ".oga", ".opus", ".m4a", ".flac", ".aac", ".wma", ".aiff", ".amr",
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".3gp",
+)
 _CODE = (
     ".adoc", ".c", ".cc", ".cfg", ".conf", ".cpp", ".cs", ".css", ".go", ".h", ".hpp", ".ini", ".java", ".js", ".jsx",
     ".kt", ".lua", ".php", ".pl", ".py", ".r", ".rb", ".rs", ".scala", ".sh", ".sql", ".swift", ".tex", ".toml", ".ts",
@@ -80,18 +85,19 @@ LOADERS: dict[str, Loader] = {
     ".srt": Loader("rag.loaders_data", "load_subtitles"),
     ".vtt": Loader("rag.loaders_data", "load_subtitles"),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".heic", ".heif"), _PICTURE),
+    **dict.fromkeys(_RECORDINGS, _SPEECH),
+    ".zip": Loader("rag.loaders_archive", "load_zip"),
+    ".tar": Loader("rag.loaders_archive", "load_tar"),
+    **dict.fromkeys((".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz"), Loader("rag.loaders_archive", "load_packed")),
     **dict.fromkeys((".txt", ".log", ".md", ".markdown", ".rst", ".org"), _TEXT),
     **dict.fromkeys(_CODE, _TEXT),
 }
 SUFFIXES = frozenset(LOADERS)
+ARCHIVES = frozenset(suffix for suffix, loader in LOADERS.items() if loader.module == "rag.loaders_archive")
 _OLE = (".xls", ".msg")
 
 _CONVERT = "save it as {0}; LibreOffice does (soffice --convert-to {0} FILE)"
-_RECORDINGS, _VIDEOS, _ARCHIVES = (
-    "recordings are not read yet",
-    "videos are not read yet",
-    "archives are not read yet; unpack it",
-)
+_ARCHIVE = "archives of this kind are not read; unpack it"
 
 # Why a kind of file that people do have is not read, and the way out.
 REFUSED: dict[str, str] = {
@@ -100,9 +106,7 @@ REFUSED: dict[str, str] = {
     ".xlsb": f"binary workbooks are not read; {_CONVERT.format('xlsx')}",
     ".odg": f"drawings are not read; {_CONVERT.format('pdf')}",
     ".encrypted": PASSWORD,
-    **dict.fromkeys((".mp3", ".wav", ".ogg", ".m4a", ".flac", ".opus"), _RECORDINGS),
-    **dict.fromkeys((".mp4", ".mov", ".mkv", ".avi", ".webm"), _VIDEOS),
-    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), _ARCHIVES),
+    **dict.fromkeys((".7z", ".rar"), _ARCHIVE),
 }
 
 # Everything clean_text touches: line ends of every kind, and characters that no store, page or protocol wants:
@@ -110,20 +114,23 @@ REFUSED: dict[str, str] = {
 _DIRT = re.compile(r"(\r\n?|[\x0b\x0c\x85\u2028\u2029])|[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
-def load_documents(path: Path, *, max_bytes: int, progress: Report | None = None, ocr: bool = True) -> list[Document]:
+def load_documents(
+    path: Path, *, max_bytes: int, progress: Report | None = None, ocr: bool = True, speech: Speech | None = NO_SPEECH
+) -> list[Document]:
     """The pages of a file in reading order; blank pages are kept, so that the n-th Document is the n-th page.
 
     `page_content` is the text of the page; `metadata` is {"page": counting from 1, or None where the format has no
     pages, "page_label": what the document itself calls the page, or None}. `max_bytes` is checked before reading;
-    `progress` hears how far it is; `ocr` says whether text is recognised in pictures. A page that could not be
-    read has "unread" as well, the reason.
+    `progress` hears how far it is; `ocr` says whether text is recognised in pictures, `speech` where the model for
+    recordings is. A page that could not be read has "unread" as well, the reason.
 
-    Raises DocumentError, whose message completes "FILE was not added: ...".
+    Raises DocumentError, whose message completes "FILE was not added: ...", and SpeechModelNeeded if there is a
+    recording and `speech` is None.
     """
     suffix = path.suffix.lower()
     if suffix not in LOADERS and suffix not in REFUSED:
         raise DocumentError(_unknown(suffix), "unsupported")
-    with run(progress, ocr):
+    with run(progress, ocr, speech):
         return load_bytes(_read(path, max_bytes), path.name)
 
 
@@ -136,7 +143,8 @@ def load_bytes(data: bytes, name: str) -> list[Document]:
         raise DocumentError("it is empty", "empty")
     loader = LOADERS[true_suffix(data, name)]
     try:
-        pages = _resolve(loader)(data)
+        with opened(name, len(data)):
+            pages = _resolve(loader)(data)
     except OSError as error:
         if error.errno is None:  # a parser's own, of the data
             raise DocumentError(f"it is damaged: {error}") from error
@@ -158,7 +166,7 @@ def true_suffix(data: bytes, name: str) -> str:
         raise DocumentError(REFUSED.get(suffix) or _unknown(suffix), "unsupported")
     if kind.suffix == ".ole" and suffix in _OLE:  # its directory is lost; the loader says in which way it is damaged
         return suffix
-    if kind.suffix in LOADERS:
+    if kind.suffix in LOADERS and kind.suffix not in ARCHIVES:  # of a package that lacks its parts, not the parts
         logger.info("%s is %s by another name", name, kind.what)
         return kind.suffix
     if suffix in LOADERS and kind.suffix != ".encrypted":
@@ -211,6 +219,8 @@ def _too_large(size: int, max_bytes: int) -> str:
 
 
 def _way_out(suffix: str) -> str:
+    if suffix in ARCHIVES:
+        return f"; if it is one, call it {suffix}"
     return f"; {REFUSED[suffix]}" if suffix in REFUSED else ""
 
 

@@ -42,13 +42,24 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], Kind], ...] = tuple(
         (rb"GIF8[79]a", "a GIF picture", ".gif"),
         (rb"II\*\x00|MM\x00\*", "a TIFF picture", ".tif"),
         (rb"RIFF....WEBP", "a WebP picture", ".webp"),
-        (rb"RIFF....WAVE", "a WAV recording", ".wav"),
+        (rb"(?:RIFF|RF64)....WAVE", "a WAV recording", ".wav"),
         (rb"OggS\x00", "an Ogg recording", ".ogg"),
-        (rb"ID3[\x02-\x04]|\xff[\xfb\xf3\xf2]", "an MP3 recording", ".mp3"),
+        (rb"ID3[\x02-\x04]|\xff[\xfb\xfa\xf3\xf2\xe3]", "an MP3 recording", ".mp3"),
+        (rb"\xff[\xf1\xf9]", "an AAC recording", ".aac"),
         (rb"fLaC\x00", "a FLAC recording", ".flac"),
+        (rb"FORM....AIF[FC]", "an AIFF recording", ".aiff"),
+        (rb"#!AMR", "an AMR recording", ".amr"),
+        (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file", ".wma"),
         (rb"\x00\x00\x00.ftyp(?:hei[cfx]|mif1)", "a HEIC picture", ".heic"),
+        (rb"\x00\x00\x00.ftypavi[fs]", "an AVIF picture", ".avif"),
         (rb"\x00\x00\x00.ftyp", "an MP4 recording", ".mp4"),
+        (rb"\x00[\x00-\xff]{3}(?:moov|mdat|wide|free|skip)", "a QuickTime video", ".mov"),
+        (rb"\x1a\x45\xdf\xa3", "a Matroska or WebM video", ".mkv"),
+        (rb"RIFF....AVI ", "an AVI video", ".avi"),
+        (rb"\x00\x00\x01\xba", "an MPEG video", ".mpg"),
         (rb"\x1f\x8b\x08", "a gzip archive", ".gz"),
+        (rb"BZh[1-9]\x31\x41\x59\x26\x53\x59", "a bzip2 archive", ".bz2"),
+        (rb"\xfd7zXZ\x00", "an xz archive", ".xz"),
         (rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", ".7z"),
         (rb"Rar!\x1a\x07", "a RAR archive", ".rar"),
         (rb".{257}ustar", "a tar archive", ".tar"),
@@ -59,9 +70,9 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], Kind], ...] = tuple(
 
 # A part, or the declared type, that tells what a ZIP package is.
 _MEMBERS = (
-    (re.compile(r"word/(?:document|glossary)"), Kind("a Word document", ".docx")),
-    (re.compile(r"xl/workbook"), Kind("an Excel workbook", ".xlsx")),
-    (re.compile(r"ppt/presentation"), Kind("a PowerPoint presentation", ".pptx")),
+    (re.compile(r"^word/(?:document|glossary)", re.MULTILINE), Kind("a Word document", ".docx")),
+    (re.compile(r"^xl/workbook", re.MULTILINE), Kind("an Excel workbook", ".xlsx")),
+    (re.compile(r"^ppt/presentation", re.MULTILINE), Kind("a PowerPoint presentation", ".pptx")),
 )
 _MIMETYPES = (
     (b"application/epub", Kind("an EPUB book", ".epub")),
@@ -70,6 +81,7 @@ _MIMETYPES = (
     (b"application/vnd.oasis.opendocument.graphics", Kind("an OpenDocument drawing", ".odg")),
     (b"application/vnd.oasis.opendocument", Kind("an OpenDocument text", ".odt")),
 )
+_ENTRY = re.compile(rb"PK\x03\x04.{26}([ -~]{1,99})", re.DOTALL)  # what precedes a part, and its name
 _ARCHIVE = Kind("a ZIP archive", ".zip")
 _BINARY_WORKBOOK = Kind("a binary Excel workbook", ".xlsb")
 
@@ -100,7 +112,7 @@ def _zip_kind(data: bytes) -> Kind | None:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             names = "\n".join(package.namelist())
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):  # cut short: the names also stand in between
-        names, whole = data.decode("latin-1"), False
+        names, whole = "\n".join(match[1].decode("latin-1") for match in _ENTRY.finditer(data)), False
     head = data[:_HEAD]
     # Both of these formats put the declared type first and unpacked, so that it can be found like this.
     if (begin := head.find(b"mimetypeapplication/", 0, 80)) >= 0:

@@ -16,13 +16,11 @@ import oxmsg
 from langchain_core.documents import Document
 
 from rag.errors import DocumentError
-from rag.loaders import load_bytes, true_suffix
+from rag.loaders_nested import labelled, numbered, read_nested
 from rag.loaders_package import PARSER_ERRORS, reading
 from rag.loaders_text import decode_text
 from rag.loaders_web import load_html
-from rag.types import place
 
-MAX_DEPTH = 5  # of messages inside messages
 MAX_ATTACHMENTS = 500  # of a message
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _MESSAGE_STARTS = re.compile(rb"(?:\A|\r?\n\r?\n)From [^\r\n]{1,500}\r?\n(?=[\w-]+:)")
@@ -41,12 +39,12 @@ class _Message(NamedTuple):
 
 def load_eml(data: bytes) -> list[Document]:
     """A message and its attachments. Raises DocumentError if it is none."""
-    return _numbered(_eml_pages(data, 1))
+    return _mail(_eml_pages(data))
 
 
 def load_msg(data: bytes) -> list[Document]:
     """A message of Outlook and its attachments. Raises DocumentError if it is damaged."""
-    return _numbered(_msg_pages(data, 1))
+    return _mail(_msg_pages(data))
 
 
 def load_mbox(data: bytes) -> list[Document]:
@@ -58,10 +56,10 @@ def load_mbox(data: bytes) -> list[Document]:
     pages: list[Document] = []
     for number, (start, end) in enumerate(zip(starts, [*ends, len(data)], strict=True), start=1):
         message = re.sub(rb"^>(>*From )", rb"\1", data[start:end], flags=re.MULTILINE)
-        first, *rest = _eml_pages(message, 1)
-        pages += [_labelled(first, f"message {number}")]
-        pages += [_labelled(page, f"message {number}, {page.metadata['page_label']}") for page in rest]
-    return _numbered(pages)
+        first, *rest = _eml_pages(message)
+        pages += [labelled(first, f"message {number}")]
+        pages += [labelled(page, f"message {number}, {page.metadata['page_label']}") for page in rest]
+    return _mail(pages)
 
 
 def load_mhtml(data: bytes) -> list[Document]:
@@ -73,20 +71,13 @@ def load_mhtml(data: bytes) -> list[Document]:
     raise DocumentError("it is damaged, or there is no web page in it")
 
 
-def _numbered(pages: list[Document]) -> list[Document]:
+def _mail(pages: list[Document]) -> list[Document]:
     if len(pages) == 1:
         return [Document(page_content=pages[0].page_content, metadata={"page": None, "page_label": None})]
-    return [
-        Document(page_content=page.page_content, metadata={**page.metadata, "page": number})
-        for number, page in enumerate(pages, start=1)
-    ]
+    return numbered(pages)
 
 
-def _labelled(page: Document, label: str) -> Document:
-    return Document(page_content=page.page_content, metadata={"page": None, "page_label": label})
-
-
-def _pages(message: _Message, depth: int) -> list[Document]:
+def _pages(message: _Message) -> list[Document]:
     """The message, then its attachments; what of them could not be read is said in the message."""
     notes: list[str] = []
     children: list[Document] = []
@@ -95,39 +86,24 @@ def _pages(message: _Message, depth: int) -> list[Document]:
             notes.append(f"({len(message.attachments) - MAX_ATTACHMENTS} more attachments were not read)")
             break
         try:
-            pages = _attached(attachment, depth)
+            children += read_nested(attachment.data, attachment.name, f"attachment {attachment.name}")
         except DocumentError as error:
             notes.append(f"(the attachment {attachment.name} was not read: {error})")
-            continue
-        for page in pages:
-            where = place(page.metadata["page"], page.metadata["page_label"])
-            children.append(_labelled(page, ", ".join(filter(None, (f"attachment {attachment.name}", where)))))
     head = [f"{name}: {value}" for name, value in message.headers if value]
     if message.attachments:
         head.append(f"Attachments: {', '.join(attachment.name for attachment in message.attachments)}")
     text = "\n".join([*head, "", message.body.strip(), "", *notes]).strip()
-    return [_labelled(Document(page_content=text), "message"), *children]
+    return [labelled(Document(page_content=text), "message"), *children]
 
 
-def _attached(attachment: _Attachment, depth: int) -> list[Document]:
-    readers = {".eml": _eml_pages, ".msg": _msg_pages}
-    suffix = true_suffix(attachment.data, attachment.name)
-    if suffix not in readers and suffix != ".mbox":
-        return load_bytes(attachment.data, attachment.name)
-    if depth >= MAX_DEPTH or suffix == ".mbox":
-        reason = f"a message within {depth} others" if suffix != ".mbox" else "a mailbox within a message"
-        raise DocumentError(reason, "too_large")
-    return _numbered(readers[suffix](attachment.data, depth + 1))
-
-
-def _eml_pages(data: bytes, depth: int) -> list[Document]:
+def _eml_pages(data: bytes) -> list[Document]:
     with reading("a message"):
         parsed = _parse(data)
         if not parsed.keys():
             raise DocumentError("it is damaged, or not a message at all")
         headers = [(name, _header(parsed, name)) for name in _HEADERS]
         message = _Message(headers, _body(parsed), list(_attachments(parsed)))
-    return _pages(message, depth)
+    return _pages(message)
 
 
 def _parse(data: bytes) -> Any:  # an EmailMessage; the types of its parts say less than is so
@@ -190,7 +166,7 @@ def _leaves(message: Any) -> Iterator[Any]:
         yield message
 
 
-def _msg_pages(data: bytes, depth: int) -> list[Document]:
+def _msg_pages(data: bytes) -> list[Document]:
     with reading("an Outlook message"):
         parsed = oxmsg.Message.load(data)
         people = [person.name or person.email_address for person in parsed.recipients]
@@ -206,7 +182,7 @@ def _msg_pages(data: bytes, depth: int) -> list[Document]:
             _Attachment(_file_name(item.file_name or f"attachment {number}"), item.file_bytes or b"")
             for number, item in enumerate(parsed.attachments, start=1)
         ]
-    return _pages(_Message(_flat(headers), body, attachments), depth)
+    return _pages(_Message(_flat(headers), body, attachments))
 
 
 def _flat(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 MAX_UNPACKED = 512 * 2**20  # bytes of all parts together
 MAX_PARTS = 20_000
-MAX_RATIO = 250  # unpacked to packed, of a part above _RATIO_FROM; deflate itself ends near 1,030
-_RATIO_FROM = 8 * 2**20
+MAX_RATIO = 250  # unpacked to packed, of a part above RATIO_FROM; deflate itself ends near 1,030
+RATIO_FROM = 8 * 2**20
 _ENCRYPTED = 0x1  # of a ZIP entry's flags
 
 # What parsers let out on a damaged file, besides their own errors.
@@ -91,7 +91,7 @@ def open_package(data: bytes) -> zipfile.ZipFile:
         )
     for part in parts:
         ratio = part.file_size / max(1, part.compress_size)
-        if part.file_size > _RATIO_FROM and ratio > MAX_RATIO:
+        if part.file_size > RATIO_FROM and ratio > MAX_RATIO:
             raise DocumentError(
                 f"it is too large: a part of it unpacks to {ratio:,.0f} times its size, over the limit of {MAX_RATIO}",
                 "too_large",

@@ -25,6 +25,8 @@ from typing import Any, NoReturn
 from langchain_core.documents import Document
 
 from rag.errors import DocumentError, LibraryError
+from rag.loaders_context import SpeechModelNeeded
+from rag.speech import NO_SPEECH, SpeechModel
 from rag.types import Progress
 
 logger = logging.getLogger(__name__)
@@ -55,15 +57,33 @@ class ParserPool:
         self.peak_mb = 0.0
 
     def load_documents(
-        self, path: Path, source: str, *, max_bytes: int, ocr: bool = True, stopped: threading.Event | None = None
+        self,
+        path: Path,
+        source: str,
+        *,
+        max_bytes: int,
+        ocr: bool = True,
+        speech: SpeechModel | None = None,
+        stopped: threading.Event | None = None,
     ) -> Generator[Progress, None, list[Document]]:
         """What rag.loaders.load_documents returns for this file, read by a worker. Yields how far it is.
 
         Raises DocumentError for whatever is wrong with the file, and soon after another thread has set `stopped`;
         LibraryError if no worker can be started.
         """
-        request = {"path": os.fsencode(path).hex(), "max_bytes": max_bytes, "ocr": ocr}
         stopped = stopped or threading.Event()
+        known = speech.known() if speech else NO_SPEECH
+        request = {"path": os.fsencode(path).hex(), "max_bytes": max_bytes, "ocr": ocr, "speech": known}
+        try:
+            return (yield from self._load(request, source, stopped))
+        except SpeechModelNeeded:  # a worker has no network: its parent fetches what it lacks
+            assert speech
+            yield Progress(f"{source}: looking for the model that reads recordings", 0, 0, "")
+            return (yield from self._load({**request, "speech": speech.fetch()}, source, stopped))
+
+    def _load(
+        self, request: dict[str, Any], source: str, stopped: threading.Event
+    ) -> Generator[Progress, None, list[Document]]:
         try:
             worker = self._begin(request, stopped)
         except _StoppedError:
@@ -138,6 +158,9 @@ class ParserPool:
                     pages.append(Document(page_content=text, metadata=metadata))
                 case {"progress": [done, total, unit]}:
                     yield Progress(source, done, total, unit)
+                case {"needs": "speech"}:
+                    worker.fit = True
+                    raise SpeechModelNeeded
                 case {"memory": True}:
                     self._out_of_memory()
                 case {"failed": reason, "outcome": outcome, "traceback": trace}:

@@ -1,7 +1,7 @@
 """The child process that reads files: confined, and gone the moment its parent is; parsing.py starts and watches it.
 
-It takes a request a line, {"path", "max_bytes", "ocr"}, and answers in lines: "started", then any number of "progress"
-and "page", then "done" or "failed".
+It takes a request a line, {"path", "max_bytes", "ocr", "speech"}, and answers in lines: "started", then any number of
+"progress" and "page", then "done", "failed", or "needs" where a recording is to be read and "speech" is null.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 from rag.device import yield_cores
 from rag.errors import DocumentError
 from rag.loaders import load_documents
+from rag.loaders_context import Speech, SpeechModelNeeded
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +68,17 @@ def _answer(request: dict[str, Any], replies: BinaryIO) -> bool:
     send({"started": True})
     try:
         path = Path(os.fsdecode(bytes.fromhex(request["path"])))
-        for page in load_documents(path, max_bytes=request["max_bytes"], progress=_seldom(send), ocr=request["ocr"]):
+        for page in load_documents(
+            path,
+            max_bytes=request["max_bytes"],
+            progress=_seldom(send),
+            ocr=request["ocr"],
+            speech=_speech(request["speech"]),
+        ):
             send({"page": page.page_content, "metadata": page.metadata})
         send({"done": True})
+    except SpeechModelNeeded:
+        send({"needs": "speech"})
     except DocumentError as error:
         send({"failed": str(error), "outcome": error.outcome})
     except MemoryError:
@@ -81,6 +90,12 @@ def _answer(request: dict[str, Any], replies: BinaryIO) -> bool:
         )
         return False
     return True
+
+
+def _speech(answer: dict[str, Any] | None) -> Speech | None:
+    if answer is None:
+        return None
+    return Path(answer["folder"]) if "folder" in answer else DocumentError(answer["refusal"], answer["outcome"])
 
 
 def _seldom(send: Send) -> Callable[[int, int, str], None]:

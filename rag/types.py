@@ -18,7 +18,7 @@ TurnState = Literal["done", "stopped", "failed"]
 PictureProblem = Literal["gone", "changed", "unreadable", "unmarked"]
 
 # What a page label begins with where it names its place itself ("slide 3"), instead of being printed on a page.
-_PLACES = ("slide ", "sheet ", "chapter ", "message", "attachment ", "at ")
+_PLACES = ("slide ", "sheet ", "chapter ", "message", "attachment ", "file ", "at ")
 
 
 def place(page: int | None, page_label: str | None) -> str:

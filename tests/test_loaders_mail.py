@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import pytest
 from office_files import docx, msg, paragraph, pptx
 
-from rag import loaders_mail
+from rag import loaders_context
 from rag.errors import DocumentError
 from rag.loaders import load_bytes
 
@@ -59,8 +59,8 @@ def test_messages_within_messages_end(monkeypatch: pytest.MonkeyPatch) -> None:
         outer.add_attachment(mail)
         mail = outer
     pages = load_bytes(bytes(mail), "a.eml")
-    assert len(pages) == loaders_mail.MAX_DEPTH
-    assert "a message within 5 others" in pages[-1].page_content
+    assert len(pages) == loaders_context.MAX_DEPTH + 1
+    assert "it stands within 5 other files" in pages[-1].page_content
 
 
 def test_a_mailbox_is_its_messages() -> None:

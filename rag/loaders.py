@@ -60,6 +60,10 @@ LOADERS: dict[str, Loader] = {
     ".pptx": _PPTX,
     ".pptm": _PPTX,
     ".ppsx": _PPTX,
+    ".doc": Loader("rag.loaders_legacy", "load_doc"),
+    ".dot": Loader("rag.loaders_legacy", "load_doc"),
+    ".ppt": Loader("rag.loaders_legacy", "load_ppt"),
+    ".pps": Loader("rag.loaders_legacy", "load_ppt"),
     ".xlsx": _XLSX,
     ".xlsm": _XLSX,
     ".xls": Loader("rag.loaders_sheets", "load_xls"),
@@ -94,15 +98,13 @@ LOADERS: dict[str, Loader] = {
 }
 SUFFIXES = frozenset(LOADERS)
 ARCHIVES = frozenset(suffix for suffix, loader in LOADERS.items() if loader.module == "rag.loaders_archive")
-_OLE = (".xls", ".msg")
+_OLE = (".xls", ".msg", ".doc", ".ppt")
 
 _CONVERT = "save it as {0}; LibreOffice does (soffice --convert-to {0} FILE)"
 _ARCHIVE = "archives of this kind are not read; unpack it"
 
 # Why a kind of file that people do have is not read, and the way out.
 REFUSED: dict[str, str] = {
-    ".doc": f"documents of Word 97 to 2003 are not read; {_CONVERT.format('docx')}",
-    ".ppt": f"presentations of PowerPoint 97 to 2003 are not read; {_CONVERT.format('pptx')}",
     ".xlsb": f"binary workbooks are not read; {_CONVERT.format('xlsx')}",
     ".odg": f"drawings are not read; {_CONVERT.format('pdf')}",
     ".encrypted": PASSWORD,

@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 import xlwt
+from legacy_files import doc, ppt
 from office_files import W, docx, epub, msg, odf, ole, paragraph, pptx, unzipped, xlsx, zipped
 
 from rag import loaders_package
@@ -27,6 +28,8 @@ def xls() -> bytes:
 FILES = {
     "a.docx": docx(paragraph("One", "Heading1") + paragraph("Two")),
     "a.pptx": pptx(),
+    "a.doc": doc("One"),
+    "a.ppt": ppt(("One", "Two")),
     "a.xlsx": xlsx({"A": [["Part", "Price"], ["Pump", 250]]}),
     "a.xls": xls(),
     "a.odt": odf("text", "<office:text><text:p>Two</text:p></office:text>"),

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from langchain_core.documents import Document
 
 from rag.loaders_docx_math import write_math
+from rag.loaders_embedded import Pictures
 from rag.loaders_package import (
     Relation,
     addresses,
@@ -66,6 +67,8 @@ class _Reader:
         self.package = package
         self.part = main_part(package)
         self.relations = [item for item in relations(package, self.part).values() if item.part in package.NameToInfo]
+        self.images = {name: item.part for name, item in relations(package, self.part).items() if item.kind == "image"}
+        self.pictures = Pictures()
         self.addresses = addresses(package, self.part)
         self.styles = self._read_styles()
         self.lists = self._read_lists()
@@ -169,7 +172,15 @@ class _Reader:
                 lines.append("")
         for box in boxes:
             lines += self._container(box)
-        return lines
+        return lines + self._pictures(paragraph)
+
+    def _pictures(self, paragraph: Any) -> list[str]:
+        """What is written on the pictures in a paragraph; each is named once for today's Word and once for old ones."""
+        found = (
+            attribute(item, "embed") or attribute(item, "id") for item in paragraph.iter("{*}blip", "{*}imagedata")
+        )
+        parts = (self.images[name] for name in found if name in self.images)
+        return [line for part in parts for line in self.pictures.part_lines(self.package, part)]
 
     def _prefix(self, paragraph: Any) -> tuple[int, str, str]:
         """The level of a heading (else 0), and a list's label with its indent."""

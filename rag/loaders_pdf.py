@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import logging
+import math
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from pypdf.errors import DependencyError, PyPdfError
 
 from rag.errors import DocumentError
 from rag.loaders_context import PICTURES_OFF, PICTURES_UNREAD, reads_pictures, report_progress
+from rag.loaders_embedded import Pictures
 from rag.loaders_kind import PASSWORD
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,10 @@ MAX_PAGES = 20_000
 MAX_PICTURES = 2000  # pages of a document that are looked at: hours
 _PIXELS = 2000  # of a page's longer side when it is looked at
 _STAMP = 100  # characters that a scanner, or a copier, may have put on a page
+_SPARSE = 500  # characters: of a page that holds more, the pictures are not looked at
+_BESIDE = 20  # pictures of a page that are looked at beside its text
+_BESIDE_PIXELS = 50 * 10**6  # of one of them
+_ORNAMENT = 0.01  # share of the page, of a picture that is too small to say much
 _SCAN = 0.6  # share of the page that a picture covers if it is a scan of it
 
 # pdfium writes \x02 in place of a hyphen at a line's end and the line end after it.
@@ -54,7 +60,7 @@ _WORD = re.compile(r"\w+(?:-\w+)*")
 
 def load_pdf(data: bytes) -> list[Document]:
     """One Document per page. Raises DocumentError if it is locked, damaged, or holds no text."""
-    texts, pictures = _read_with_pdfium(data)
+    texts, pictures, beside = _read_with_pdfium(data)
     reader = _open_with_pypdf(data)
     if texts is None:
         if reader is None:
@@ -67,6 +73,7 @@ def load_pdf(data: bytes) -> list[Document]:
             report_progress(index, len(texts), "pages")
             texts[index] = _second_reading(reader, index)
     unread = _read_pictures(data, texts, pictures)
+    _read_beside(data, texts, [index for index in beside if index not in pictures])
     if not any(text.strip() for text in texts):
         why = "; ".join(dict.fromkeys(unread.values()))
         raise DocumentError(f"there is no text in it: {why}" if why else "there is no text in it", "empty")
@@ -101,17 +108,21 @@ def join_broken_words(texts: Sequence[str]) -> list[str]:
     return [_BROKEN_WORD.sub(join, text) for text in texts]
 
 
-def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, list[int]]:
-    """The text of each page (None if pdfium cannot open the file), and the pages that are rather to be looked at."""
+def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, list[int], list[int]]:
+    """The text of each page (None if pdfium cannot open the file), and the pages that are rather to be looked at.
+
+    Then the pages of little text that have pictures beside it.
+    """
     with _opened(data) as document:
         if document is None:
-            return None, []
+            return None, [], []
         if len(document) > MAX_PAGES:
             raise DocumentError(
                 f"it is too large: {len(document):,} pages are over the limit of {MAX_PAGES:,}", "too_large"
             )
         pages = [_page_with_pdfium(document, index) for index in range(len(document))]
-    return [text for text, _ in pages], [index for index, (_, picture) in enumerate(pages) if picture]
+    pictures = [index for index, (_, picture, _) in enumerate(pages) if picture]
+    return [text for text, *_ in pages], pictures, [index for index, (*_, beside) in enumerate(pages) if beside]
 
 
 @contextmanager
@@ -141,22 +152,22 @@ def read_units(textpage: pypdfium2.PdfTextPage) -> str:
     return "".join(chr(pdfium.FPDFText_GetUnicode(textpage, n)) for n in range(textpage.count_chars()))
 
 
-def _page_with_pdfium(document: pypdfium2.PdfDocument, index: int) -> tuple[str, bool]:
+def _page_with_pdfium(document: pypdfium2.PdfDocument, index: int) -> tuple[str, bool, bool]:
     report_progress(index, len(document), "pages")
     try:
         page = document[index]
     except pypdfium2.PdfiumError:
         logger.info("pdfium cannot open page %d", index + 1)
-        return "", False
+        return "", False, False
     try:
         textpage = page.get_textpage()
         units = read_units(textpage)
         textpage.close()
         text = units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
-        return text, _is_picture(page, text)
+        return text, _is_picture(page, text), len(text.strip()) < _SPARSE and bool(_beside(page))
     except pypdfium2.PdfiumError:
         logger.info("pdfium finds no text page on page %d", index + 1)
-        return "", True
+        return "", True, False
     finally:
         page.close()
 
@@ -194,6 +205,50 @@ def _read_pictures(data: bytes, texts: list[str], pictures: Sequence[int]) -> di
         elif not texts[index].strip() and (pixels is None or not ocr.is_blank(pixels)):
             unread[index] = PICTURES_UNREAD
     return unread
+
+
+def _beside(page: pypdfium2.PdfPage) -> list[pypdfium2.PdfImage]:
+    """The pictures on a page that are neither ornaments nor a scan of all of it."""
+    width, height = page.get_size()
+    images = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3)
+    areas = [
+        ((right - left) * (top - bottom), image)
+        for image in images
+        for left, bottom, right, top in [image.get_bounds()]
+    ]
+    return [image for area, image in areas if _ORNAMENT < area / max(1, width * height) < _SCAN]
+
+
+def _read_beside(data: bytes, texts: list[str], indices: Sequence[int]) -> None:
+    """Put what is written on the pictures of these pages behind the pages' text."""
+    if not indices or not reads_pictures():
+        return
+    pictures = Pictures()
+    for index in indices:
+        for picture in _copied(data, index):
+            if lines := pictures.lines(picture):
+                texts[index] += "\n\n" + "\n".join(lines)
+
+
+def _copied(data: bytes, index: int) -> list[bytes]:
+    """The pictures of a page as files."""
+    copies: list[bytes] = []
+    with _opened(data) as document:
+        if document is None:
+            return copies
+        page = document[index]
+        try:
+            for image in _beside(page)[:_BESIDE]:
+                if math.prod(image.get_px_size()) > _BESIDE_PIXELS:
+                    continue
+                out = io.BytesIO()
+                image.get_bitmap(render=True).to_pil().convert("RGB").save(out, "BMP")
+                copies.append(out.getvalue())
+        except (pypdfium2.PdfiumError, ArithmeticError, ValueError, TypeError, OSError) as error:
+            logger.info("a picture of page %d was left out", index + 1, exc_info=error)
+        finally:
+            page.close()
+    return copies
 
 
 def _draw(document: pypdfium2.PdfDocument, index: int) -> Any:

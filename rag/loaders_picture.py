@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import warnings
 
@@ -17,6 +18,7 @@ from rag.loaders_ocr import SIDE, read_picture
 
 MAX_PIXELS = 150 * 10**6  # of one picture; an A3 page at 600 dpi has 70 million
 MAX_PAGES = 2000
+LEAST_SIDE = 40  # pixels of a picture in a document; icons are smaller
 
 # What Pillow lets out on a damaged file.
 _ERRORS = (
@@ -30,6 +32,8 @@ _ERRORS = (
     ValueError,
     struct.error,
 )
+
+logger = logging.getLogger(__name__)
 
 pi_heif.register_heif_opener(thumbnails=False)
 Image.MAX_IMAGE_PIXELS = (
@@ -65,9 +69,23 @@ def load_picture(data: bytes) -> list[Document]:
     ]
 
 
+def read_embedded(data: bytes) -> str:
+    """The text of a picture that stands in a document; "" where there is none, or none that can be read."""
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return _text(picture) if min(picture.size) >= LEAST_SIDE else ""
+    except (UnidentifiedImageError, DocumentError, *_ERRORS) as error:
+        logger.info("a picture in a document was left out", exc_info=error)
+        return ""
+
+
 def _page(picture: Image.Image, index: int, count: int) -> str:
     report_progress(index, count, "pages")
     picture.seek(index)
+    return _text(picture)
+
+
+def _text(picture: Image.Image) -> str:
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise DocumentError(

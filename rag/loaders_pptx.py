@@ -11,7 +11,9 @@ from typing import Any
 from langchain_core.documents import Document
 from pptx import Presentation
 from pptx.enum.shapes import PP_PLACEHOLDER
+from pptx.shapes.picture import Picture
 
+from rag.loaders_embedded import Pictures
 from rag.loaders_package import PARSER_ERRORS, attribute, child, open_package, parse_xml, reading
 from rag.loaders_rows import comment_mark, join_lines, row_line
 
@@ -28,18 +30,21 @@ def load_pptx(data: bytes) -> list[Document]:
     open_package(data).close()
     with reading("a PowerPoint presentation"):
         presentation = Presentation(io.BytesIO(data))
-        authors = _authors(presentation.part)
+        authors, pictures = _authors(presentation.part), Pictures()
         return [
-            Document(page_content=_slide(slide, authors), metadata={"page": number, "page_label": f"slide {number}"})
+            Document(
+                page_content=_slide(slide, authors, pictures),
+                metadata={"page": number, "page_label": f"slide {number}"},
+            )
             for number, slide in enumerate(presentation.slides, start=1)
         ]
 
 
-def _slide(slide: Any, authors: dict[str, str]) -> str:
+def _slide(slide: Any, authors: dict[str, str], pictures: Pictures) -> str:
     lines: list[str] = []
     shapes = list(slide.shapes)
     for shape in sorted(shapes, key=lambda shape: _placeholder(shape) not in _TITLES):
-        lines += [*_shape(shape), ""]
+        lines += [*_shape(shape, pictures), ""]
     for root in _related(slide.part, "diagramData"):
         lines += [*_paragraphs(root), ""]
     for root in _related(slide.part, "comments"):
@@ -49,18 +54,18 @@ def _slide(slide: Any, authors: dict[str, str]) -> str:
     return join_lines(lines)
 
 
-def _shape(shape: Any) -> list[str]:
+def _shape(shape: Any, pictures: Pictures) -> list[str]:
     """The lines of a shape; nothing for one that points to what the file does not hold."""
     try:
         if hasattr(shape, "shapes"):
-            return [line for inner in shape.shapes for line in _shape(inner)]
+            return [line for inner in shape.shapes for line in _shape(inner, pictures)]
         if getattr(shape, "has_table", False):
             return _table(shape.table)
         if getattr(shape, "has_chart", False):
             return _chart(shape.chart)
         if shape.has_text_frame:
             return _frame(shape)
-        return _description(shape)
+        return _picture(shape, pictures)
     except PARSER_ERRORS as error:
         logger.info("a shape was left out", exc_info=error)
         return []
@@ -127,10 +132,16 @@ def _chart(chart: Any) -> list[str]:
     return lines
 
 
-def _description(shape: Any) -> list[str]:
-    """What the author wrote for those who do not see a picture."""
+def _picture(shape: Any, pictures: Pictures) -> list[str]:
+    """What the author wrote for those who do not see a picture, and what is written on it."""
     text = _flat(shape._element._nvXxPr.cNvPr.get("descr") or "")
-    return [f"(picture: {text})"] if text else []
+    said = [f"(picture: {text})"] if text else []
+    return [*said, *pictures.lines(shape.image.blob)] if isinstance(shape, Picture) and _holds(shape) else said
+
+
+def _holds(shape: Picture) -> bool:
+    """Whether the file holds the picture, and not only its address."""
+    return shape._pic.blip_rId in shape.part.rels
 
 
 def _placeholder(shape: Any) -> Any:

@@ -15,6 +15,7 @@ from langchain_core.documents import Document
 from xlrd.compdoc import CompDocError
 
 from rag.errors import DocumentError
+from rag.loaders_embedded import Pictures
 from rag.loaders_kind import PASSWORD
 from rag.loaders_package import (
     attribute,
@@ -111,7 +112,7 @@ def _text(value: object) -> str:
 
 
 def _comments(package: zipfile.ZipFile) -> dict[str, list[str]]:
-    """The comments of each sheet, by the sheet's name, with the cells that they are about."""
+    """What stands over the cells of each sheet, by its name: comments, with the cells they are about, and pictures."""
     book = main_part(package)
     parts = relations(package, book)
     people = {
@@ -121,11 +122,15 @@ def _comments(package: zipfile.ZipFile) -> dict[str, list[str]]:
         for person in parse_part(package, relation.part)
     }
     found: dict[str, list[str]] = {}
+    pictures = Pictures()
     for sheet in parse_part(package, book).iter("{*}sheet"):
         relation = parts.get(attribute(sheet, "id"))
         inner = relations(package, relation.part).values() if relation else ()
         roots = [parse_part(package, item.part) for item in inner if item.kind in _COMMENTS]
         found[sheet.get("name", "")] = [line for root in roots for line in _comment_lines(root, people)]
+        for drawing in (item.part for item in inner if item.kind == "drawing"):
+            images = (item.part for item in relations(package, drawing).values() if item.kind == "image")
+            found[sheet.get("name", "")] += [line for image in images for line in pictures.part_lines(package, image)]
     return found
 
 

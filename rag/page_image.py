@@ -16,6 +16,7 @@ from PIL import Image
 
 from rag.errors import DocumentError
 from rag.loaders import clean_text
+from rag.loaders_embedded import IN_A_PICTURE
 from rag.loaders_pdf import BROKEN, PDFIUM_LOCK, read_units
 from rag.types import Mark, PageImage
 
@@ -56,7 +57,7 @@ def load_page_image(data: bytes, index: int, text: str, span: Span, best: Sequen
 
 
 def align(units: str, text: str) -> list[range] | None:
-    """For each character of a page's indexed text, the units of pdfium's that it was made of.
+    """For each character of a page's indexed text, the units of pdfium's that it was made of: none, in a picture's.
 
     None if the text was not made of these: another reader's, or another version's.
     """
@@ -75,6 +76,8 @@ def align(units: str, text: str) -> list[range] | None:
                 return None
             found.append(range(at, at + len(raw)))
         at += len(raw)
+    if text.startswith(f"\n\n{IN_A_PICTURE}", len(found)):
+        found += [range(0)] * (len(text) - len(found))
     return found if len(found) == len(text) else None
 
 
@@ -115,7 +118,7 @@ def _marks(page: pypdfium2.PdfPage, text: str, span: Span, best: Sequence[Span])
         for char, origin in zip(text[start:end], origins[start:end], strict=True):
             if char == "\n":
                 yield None
-            elif not char.isspace():
+            elif origin and not char.isspace():
                 box = _box(page, textpage, origin[0], width, height)
                 if box is not None:
                     yield box

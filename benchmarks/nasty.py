@@ -7,11 +7,13 @@ other oddities are made. Every file must end as pages or with a reason, and the 
 from __future__ import annotations
 
 import argparse
+import gzip
 import io
 import random
 import resource
 import struct
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -21,9 +23,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from rag.config import load_settings
 from rag.errors import DocumentError
 from rag.loaders import SUFFIXES
 from rag.parsing import ParserPool
+from rag.speech import SpeechModel
 
 MAX_BYTES = 100 * 2**20
 CUTS = range(5, 100, 5)  # percent of a file's length
@@ -38,6 +42,7 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=60, help="seconds without progress (60)")
     parser.add_argument("--memory", type=int, default=2048, metavar="MIB", help="of a worker (2048)")
     parser.add_argument("--ocr", action="store_true", help="recognise text in pictures as well; takes its time")
+    parser.add_argument("--speech", action="store_true", help="hear recordings to their end as well; takes its time")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="put files here that crash or hang their parser")
     options = parser.parse_args()
     seeds = {path.suffix.lower(): path for path in sorted(options.folder.rglob("*"), key=size, reverse=True)}
@@ -47,6 +52,7 @@ def main() -> int:
     }
     kinds["made"] = made()
     total: Counter[str] = Counter()
+    speech = SpeechModel(load_settings()) if options.speech else None
     with closing(ParserPool(options.timeout, options.memory)) as pool, tempfile.TemporaryDirectory() as folder:
         before = peak_mb()
         print(f"{'kind':<8}{'files':>6}{'crashes':>9}{'hangs':>7}{'seconds':>9}{'slowest':>9}  outcomes", flush=True)
@@ -57,7 +63,7 @@ def main() -> int:
                 path = Path(folder) / name
                 path.write_bytes(data)
                 start = time.monotonic()
-                outcome = read(pool, path, options.ocr)
+                outcome = read(pool, path, options.ocr, speech)
                 slowest = max(slowest, time.monotonic() - start)
                 outcomes[outcome] += 1
                 if kind == "made":
@@ -81,10 +87,10 @@ def main() -> int:
     return 1 if total["crashed"] or total["timed_out"] else 0
 
 
-def read(pool: ParserPool, path: Path, ocr: bool) -> str:
+def read(pool: ParserPool, path: Path, ocr: bool, speech: SpeechModel | None) -> str:
     """What reading the file came to."""
     try:
-        for _ in pool.load_documents(path, path.name, max_bytes=MAX_BYTES, ocr=ocr):
+        for _ in pool.load_documents(path, path.name, max_bytes=MAX_BYTES, ocr=ocr, speech=speech):
             pass
     except DocumentError as error:
         return "crashed" if error.outcome == "corrupt" and "crashed" in str(error) else error.outcome
@@ -122,6 +128,16 @@ def made() -> Iterator[tuple[str, bytes]]:
     row = "<row>" + '<c s="1"/>' * 500 + "</row>"
     yield "zip-bomb.docx", zipped({"word/document.xml": [(bytes(10**6), 1000)]})
     yield "quoted-bomb.docx", zipped({"word/document.xml": word.format("<w:p/>" * 10**7)})
+    bomb = zipped({f"{number}.txt": [(bytes(10**6), 1)] for number in range(400)})
+    yield "zip-bomb.zip", zipped({"a.txt": [(bytes(10**6), 1000)]})
+    yield "zips-of-zips.zip", zipped({f"{number}.zip": bomb for number in range(100)})
+    yield "gzip-bomb.txt.gz", gzip.compress(bytes(2**29))
+    yield "gzip-of-gzip.txt.gz.gz", gzip.compress(gzip.compress(bytes(2**29)))
+    yield "sparse.tar", sparse_tar(2**40)
+    deep = zipped({"a.txt": "pears"})
+    for _ in range(100):
+        deep = zipped({"deep.zip": deep, "b.txt": "plums"})
+    yield "deep.zip", deep
     yield "entities.xml", entities.encode()
     yield "entities.docx", zipped({"word/document.xml": entities})
     yield "blank-cells.xlsx", workbook(row.encode(), 100_000)
@@ -154,6 +170,13 @@ def zipped(parts: dict[str, str | bytes | list[tuple[bytes, int]]]) -> bytes:
                     for _ in range(times):
                         file.write(piece)
     return out.getvalue()
+
+
+def sparse_tar(size: int) -> bytes:
+    """An archive of one file that is all holes."""
+    member = tarfile.TarInfo("a.txt")
+    member.size = size
+    return member.tobuf() + bytes(1024)
 
 
 def deflated(piece: bytes, times: int) -> bytes:

@@ -11,7 +11,6 @@ from typing import Any
 from langchain_core.documents import Document
 from pptx import Presentation
 from pptx.enum.shapes import PP_PLACEHOLDER
-from pptx.shapes.picture import Picture
 
 from rag.loaders_embedded import Pictures
 from rag.loaders_package import PARSER_ERRORS, attribute, child, open_package, parse_xml, reading
@@ -136,12 +135,11 @@ def _picture(shape: Any, pictures: Pictures) -> list[str]:
     """What the author wrote for those who do not see a picture, and what is written on it."""
     text = _flat(shape._element._nvXxPr.cNvPr.get("descr") or "")
     said = [f"(picture: {text})"] if text else []
-    return [*said, *pictures.lines(shape.image.blob)] if isinstance(shape, Picture) and _holds(shape) else said
-
-
-def _holds(shape: Picture) -> bool:
-    """Whether the file holds the picture, and not only its address."""
-    return shape._pic.blip_rId in shape.part.rels
+    for blip in shape._element.iter("{*}blip"):
+        relation = shape.part.rels.get(attribute(blip, "embed"))
+        if relation is not None and not relation.is_external:
+            said += pictures.lines(relation.target_part.blob)
+    return said
 
 
 def _placeholder(shape: Any) -> Any:

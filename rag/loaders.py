@@ -94,7 +94,7 @@ LOADERS: dict[str, Loader] = {
     ".tar": Loader("rag.loaders_archive", "load_tar"),
     **dict.fromkeys((".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz"), Loader("rag.loaders_archive", "load_packed")),
     **dict.fromkeys((".txt", ".log", ".md", ".markdown", ".rst", ".org"), _TEXT),
-    **dict.fromkeys(_CODE, _TEXT),
+    **dict.fromkeys(_CODE, Loader("rag.loaders_text", "load_code")),
 }
 SUFFIXES = frozenset(LOADERS)
 ARCHIVES = frozenset(suffix for suffix, loader in LOADERS.items() if loader.module == "rag.loaders_archive")

@@ -16,8 +16,10 @@ def read_nested(data: bytes, name: str, label: str) -> list[Document]:
     found = []
     for page in pages:
         where = place(page.metadata["page"], page.metadata["page_label"])
-        unread = {"unread": f"{name}: {page.metadata['unread']}"} if page.metadata.get("unread") else {}
-        found.append(labelled(page, f"{label}, {where}" if where else label, **unread))
+        kept = {"language": page.metadata["language"]} if "language" in page.metadata else {}
+        if page.metadata.get("unread"):
+            kept["unread"] = f"{name}: {page.metadata['unread']}"
+        found.append(labelled(page, f"{label}, {where}" if where else label, **kept))
     return found
 
 

@@ -7,13 +7,14 @@ import csv
 import io
 import re
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import charset_normalizer
 from langchain_community.document_loaders.csv_loader import CSVLoader
 from langchain_core.documents import Document
 
 from rag.errors import DocumentError
+from rag.loaders_context import file_name
 
 csv.field_size_limit(2**31 - 1)  # the default of 128 KiB refuses long fields; files are bounded by max_bytes already
 
@@ -45,10 +46,40 @@ _NUMBER = re.compile(r"[-+]?[$€£]?\s?\d[\d.,\s]*%?")
 _YEAR = re.compile(r"(?:1[89]|20)\d\d")
 
 
+# As langchain-text-splitters calls them
+_LANGUAGES = {
+    **dict.fromkeys((".c", ".h"), "c"),
+    **dict.fromkeys((".cc", ".cpp", ".hpp"), "cpp"),
+    **dict.fromkeys((".js", ".jsx"), "js"),
+    **dict.fromkeys((".ts", ".tsx"), "ts"),
+    ".cs": "csharp",
+    ".go": "go",
+    ".java": "java",
+    ".kt": "kotlin",
+    ".lua": "lua",
+    ".php": "php",
+    ".py": "python",
+    ".r": "r",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".scala": "scala",
+    ".swift": "swift",
+    ".tex": "latex",
+}
+
+
 def load_text(data: bytes) -> list[Document]:
     """Plain text or Markdown as one Document. Raises DocumentError if it is not text."""
     text = _ANSI.sub("", decode_text(data))
     return [Document(page_content=text, metadata={"page": None, "page_label": None})]
+
+
+def load_code(data: bytes) -> list[Document]:
+    """Source code as one Document; "language" in its metadata says where it is best split. Raises DocumentError."""
+    (page,) = load_text(data)
+    if language := _LANGUAGES.get(PurePath(file_name()).suffix.lower()):
+        page.metadata["language"] = language
+    return [page]
 
 
 def load_csv(data: bytes) -> list[Document]:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from unicodedata import category, normalize, ucd_3_2_0
 
 from langchain_core.documents import Document
-from langchain_text_splitters import RecursiveCharacterTextSplitter
+from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 
 PAGE_BREAK = "\n\n"
 
@@ -24,6 +24,11 @@ MAX_WORD = 100
 # Where to split, best first: paragraph, line, sentence, clause, word, anywhere.
 _SENTENCE_END = r"[.!?…][\"'”’»)\]]*\s+|[。！？]"
 _SEPARATORS = [r"\n[ \t]*\n\s*", r"\n", _SENTENCE_END, r"[,;:]\s+|[，、；：]", r"\s+", ""]
+_DEFINITIONS = frozenset(
+    "class def fn fun func function impl interface private protected public static sub".split()  # noqa: SIM905
+)
+_STATEMENTS = frozenset("if for while switch case default do else loop match when unless".split())  # noqa: SIM905
+_CODE_SEPARATORS = [r"\n[ \t]*\n\s*", r"\n", r"\s+", ""]
 _BOUNDARIES = (re.compile(rf"\n|{_SENTENCE_END}"), re.compile(r"\s+"))
 
 # Only in such a run can a word be too long, even where Unicode normalisation makes three characters of one.
@@ -48,7 +53,8 @@ def split_documents(
     A chunk has at most `chunk_size` characters, of which at most `chunk_overlap` repeat the end of what stands before
     it, and at most `max_tokens` tokens by `count_tokens` (which counts the model's special tokens too, and does not
     cut the text). Its metadata is {"page", "page_label", "start", "end"}: `document_text(pages)[start:end]` is its
-    text. Starts and ends rise strictly.
+    text. Starts and ends rise strictly. A page whose metadata name a programming "language" is split where its
+    definitions begin.
     """
 
     def fits(text: str) -> bool:
@@ -58,7 +64,8 @@ def split_documents(
     chunks = []
     offset = 0
     for page in pages:
-        for start, end in _split_page(page.page_content, chunk_size - chunk_overlap, chunk_overlap, fits):
+        separators = _separators(page.metadata.get("language"))
+        for start, end in _split_page(page.page_content, separators, chunk_size - chunk_overlap, chunk_overlap, fits):
             metadata = {
                 "page": page.metadata["page"],
                 "page_label": page.metadata["page_label"],
@@ -70,11 +77,26 @@ def split_documents(
     return chunks
 
 
-def _split_page(text: str, size: int, overlap: int, fits: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
+@cache
+def _separators(language: str | None) -> tuple[str, ...]:
+    """Where to split, best first: of code, at the line ends before what begins a definition, however far indented."""
+    if language is None:
+        return tuple(_SEPARATORS)
+    known = RecursiveCharacterTextSplitter.get_separators_for_language(Language(language))
+    words = [word for word in (item.strip() for item in known) if word and word not in _STATEMENTS]
+    inner = [word for word in words if word in _DEFINITIONS]
+    begins = [rf"\n(?={re.escape(word)}\b)" for word in dict.fromkeys(words) if word[-1].isalnum()]
+    begins += [rf"\n(?=[ \t]+{re.escape(word)}\b)" for word in dict.fromkeys(inner)]
+    return (*begins, *_CODE_SEPARATORS)
+
+
+def _split_page(
+    text: str, separators: tuple[str, ...], size: int, overlap: int, fits: Callable[[str], bool]
+) -> Iterator[tuple[int, int]]:
     """The spans of the chunks of one page."""
     cuts = _word_cuts(text)
     edges = [0, *cuts, len(text)]
-    spans = deque(span for start, end in pairwise(edges) for span in _partition(text, start, end, size))
+    spans = deque(span for start, end in pairwise(edges) for span in _partition(text, separators, start, end, size))
     previous = -1
     while spans:
         start, end = _strip(text, *spans.popleft())
@@ -89,17 +111,17 @@ def _split_page(text: str, size: int, overlap: int, fits: Callable[[str], bool])
                 yield first, end
                 break
         else:
-            spans.extendleft(reversed(list(_partition(text, start, end, (end - start) // 2))))
+            spans.extendleft(reversed(list(_partition(text, separators, start, end, (end - start) // 2))))
 
 
-def _partition(text: str, start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+def _partition(text: str, separators: tuple[str, ...], start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
     """Consecutive spans of at most `size` characters that cover text[start:end].
 
     Without overlap and with white space kept, the splitter's pieces are the text cut up, so their lengths give the
     offsets. Its own start index is found by searching, and is wrong where the text repeats itself.
     """
     splitter = RecursiveCharacterTextSplitter(
-        _SEPARATORS,
+        list(separators),
         keep_separator="end",
         is_separator_regex=True,
         chunk_size=size,

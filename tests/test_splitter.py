@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from rag.config import load_settings
+from rag.loaders import load_bytes
 from rag.splitter import MAX_WORD, PAGE_BREAK, document_text, split_documents
 from rag.tokens import load_tokens
 
@@ -233,3 +234,28 @@ def test_a_megabyte_splits_quickly() -> None:
     began = time.process_time()
     split([page(text)], count=lambda text: len(text) // 4)
     assert time.process_time() - began < 2
+
+
+def method(name: str) -> str:
+    return (
+        f"    def {name}(self):\n        total = 0\n\n" + "        total += 12345\n" * 12 + "        return total\n\n"
+    )
+
+
+def test_source_code_is_split_where_definitions_begin() -> None:
+    code = "import this\n\n\nclass Pump:\n" + "".join(method(f"part_{letter}") for letter in "abcdef")
+    plain = page(code)
+    known = Document(page_content=code, metadata={**plain.metadata, "language": "python"})
+    chunks = split([known], size=600, overlap=0)
+    check([known], chunks, size=600)
+    starts = [chunk.page_content.split("(")[0] for chunk in chunks]
+    assert starts[2:] == ["def part_b", "def part_c", "def part_d", "def part_e", "def part_f"]
+    assert [chunk.page_content for chunk in split([plain], size=600, overlap=0)] != [c.page_content for c in chunks]
+
+
+@pytest.mark.parametrize("suffix", [".py", ".js", ".go", ".c", ".cpp", ".java", ".rb", ".rs", ".tex", ".lua", ".cs"])
+def test_every_language_is_known_and_loses_nothing(suffix: str) -> None:
+    code = ("public class A {\n  function b() {\n\n    return 1;\n  }\n}\n\ndef c():\n\tfn d()\n" * 40).encode()
+    pages = load_bytes(code, f"a{suffix}")
+    assert pages[0].metadata["language"]
+    check(pages, split(pages, size=300), size=300)

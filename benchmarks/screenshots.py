@@ -134,9 +134,12 @@ def states(tab: Any) -> Iterator[str]:
 def open_proof(tab: Any) -> None:
     """Open another passage and then the one that the answer cites first, so that it is in view at this size."""
     tab.click("#answer .n >> nth=0")
+    expect(tab.locator("#sources .src.on .n")).to_have_text(tab.inner_text("#answer .n >> nth=0"))
     tab.click("#sources .src:not(.on) >> nth=0")
+    expect(tab.locator("#sources .src.on .n")).not_to_have_text(tab.inner_text("#answer .n >> nth=0"))
     tab.click("#answer .n >> nth=0")
     expect(tab.locator("#answer .n.on").first).to_be_visible()
+    expect(tab.locator("#sources .src.on .n")).to_have_text(tab.inner_text("#answer .n >> nth=0"))
     tab.mouse.move(0, 0)
     tab.wait_for_timeout(1000)
 

@@ -114,7 +114,7 @@ def build_ui(
         middle.answer.edit(talk.edit, session, [middle.ask_box, middle.editing], **PRIVATE)
         middle.editing.unedit(talk.unedit, session, [middle.ask_box, middle.editing], **PRIVATE)
         for cited in (middle.thread, middle.answer, parts.sources):
-            cited.cite(talk.cite, session, turns, **PRIVATE)
+            cited.cite(talk.cite, session, turns, trigger_mode="always_last", **PRIVATE)
         for answered in (middle.thread, middle.answer):
             answered.compare(talk.compare, session, asking, **PRIVATE)
 

@@ -6,6 +6,7 @@ import argparse
 import errno
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from rag.config import Settings
     from rag.conversations import Conversations
     from rag.library import Library
+    from rag.visitors import Visitors
 
 SAMPLES = Path(__file__).parent / "sample_docs"
 RETRY_S = 20.0
@@ -41,6 +43,7 @@ POLICY = (
     "form-action 'self'",
     "frame-ancestors 'self' https://huggingface.co",  # where a Space is shown
 )
+FILE_ROUTES = re.compile(r"(?:/gradio_api)?/(?:file[=/]|proxy=|stream/)")
 HEADERS = (
     (b"content-security-policy", "; ".join(POLICY).encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -65,6 +68,21 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, send_safely)
+
+
+class NoFiles:
+    """ASGI middleware: no address of Gradio's hands out a file. They would serve to anyone what anyone uploaded."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; for a file, as if there were none."""
+        if scope["type"] == "http" and FILE_ROUTES.match(scope["path"]):
+            await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await self._app(scope, receive, send)
 
 
 class Starting:
@@ -131,11 +149,13 @@ def main(args: Sequence[str] | None = None) -> int:
             _check_address(settings)
             from rag.conversations import Conversations
             from rag.library import Library
+            from rag.visitors import Visitors
 
             starting = Starting(terminal)
             library = Library(settings, starting.report)
             conversations = Conversations(settings.library / "conversations.sqlite", settings.visitor_hours)
-            url = _serve(library, conversations, settings, starting)
+            visitors = Visitors(library, conversations)
+            url = _serve(visitors, conversations, settings, starting)
         except RagError as error:
             terminal.error(str(error))
             return 1
@@ -144,15 +164,15 @@ def main(args: Sequence[str] | None = None) -> int:
         threading.Thread(target=starting.run, args=(library, samples), name="starting", daemon=True).start()
         while True:
             time.sleep(SWEEP_S)
-            _sweep(conversations)
+            _sweep(visitors)
 
 
-def _sweep(conversations: Conversations) -> None:
-    """Remove what visitors said when its time is over; a failure is tried again at the next turn."""
+def _sweep(visitors: Visitors) -> None:
+    """Remove what visitors said and added when its time is over; a failure is tried again at the next turn."""
     try:
-        conversations.drop_expired()
+        visitors.sweep()
     except RagError:
-        log.exception("the visitors' conversations could not be swept")
+        log.exception("what visitors left could not be swept")
 
 
 def _check_address(settings: Settings) -> None:
@@ -173,7 +193,7 @@ def _check_address(settings: Settings) -> None:
         ) from error
 
 
-def _serve(library: Library, conversations: Conversations, settings: Settings, starting: Starting) -> str:
+def _serve(visitors: Visitors, conversations: Conversations, settings: Settings, starting: Starting) -> str:
     """Start the server in the background; returns the page's address. Raises SettingError when it does not start."""
     from starlette.middleware import Middleware
 
@@ -184,29 +204,33 @@ def _serve(library: Library, conversations: Conversations, settings: Settings, s
 
     limits = settings.ask_limits
     actions = Actions(
-        ask=library.ask,
-        alone=library.ask_alone,
+        ask=visitors.ask,
+        alone=visitors.alone,
         limits=replace(limits, models=(local_model(settings) or limits.models[0], *limits.models[1:])),
-        topics=library.topics,
-        documents=library.documents,
-        add=library.upload,
-        delete=library.delete,
-        passage=library.passage,
-        pages=library.pages,
-        original=library.original,
-        read_again=library.read_again,
+        topics=visitors.topics,
+        search=visitors.search,
+        documents=visitors.documents,
+        add=visitors.add,
+        delete=visitors.delete,
+        passage=visitors.passage,
+        pages=visitors.pages,
+        original=visitors.original,
+        read_again=visitors.read_again,
+        forget=visitors.forget,
         starting=lambda: starting.state,
         conversations=conversations,
-        apart=settings.visitors_apart,
+        asked=visitors.asked,
+        apart=visitors.apart,
     )
     files = Files()
     options = launch_options(files)
-    options["app_kwargs"]["middleware"] = [Middleware(SafeHeaders)]
+    options["app_kwargs"]["middleware"] = [Middleware(SafeHeaders), Middleware(NoFiles)]
     try:
         _, url, _ = build_ui(actions, files, visitor_hours=settings.visitor_hours).launch(
             server_name=settings.host,
             server_port=settings.port,
             max_file_size=settings.max_file_mb * 2**20,
+            mcp_server=True,
             prevent_thread_lock=True,
             quiet=True,
             **options,

@@ -22,7 +22,7 @@ from rag.ranking import LONGEST, Weights
 from rag.retriever import LibraryRetriever
 from rag.store import VectorIndex
 from rag.terminal import Terminal
-from rag.types import Progress
+from rag.types import Progress, Scope
 
 SYSTEMS = {"Footnote": "footnote", "BM25 alone": "bm25", "mpnet alone": "dense", "the plain chain": "baseline"}
 NOTHING = Weights(words=0, sentence=0, opening=0, neighbour=0)
@@ -49,7 +49,7 @@ class Step(Footnote):
             manifest=self.library.manifest,
             index=VectorIndex(self.settings.library / "chroma", self.library.manifest),
             embeddings=self.embeddings,
-            collection=self.settings.collection,
+            scope=Scope((self.settings.collection,)),
             k=DEPTH,
             weights=weights,
             longest=longest,

@@ -24,6 +24,7 @@ from rag.ingestion import Ingester
 from rag.manifest import Manifest
 from rag.retriever import LibraryRetriever
 from rag.store import VectorIndex
+from rag.types import Scope
 
 DIMENSION = 768
 VOCABULARY = 50_000
@@ -96,7 +97,7 @@ def measure(chunks: int) -> str:
             pass
         seconds = time.monotonic() - began
         retriever = LibraryRetriever(
-            manifest=manifest, index=index, embeddings=embeddings, collection=settings.collection, k=settings.top_k
+            manifest=manifest, index=index, embeddings=embeddings, scope=Scope((settings.collection,)), k=settings.top_k
         )
         retriever.invoke("warm up")
         taken = [search_ms(retriever, question) for question in questions(manifest, chance)]

@@ -30,6 +30,7 @@ Data runs one way through the house; a module imports only from floors below its
     5  chain; alone                         question -> Sources, Tokens, Answer; the same from the model's memory
        passages                             a citation -> the passage in its surroundings, its page, its best sentences
     6  library                              one open library: everything above wired together, once
+       visitors                             who of those who look at the page sees and changes which documents
     7  evaluate, evaluate_*                 the measuring stick: a question set -> a table of scores
        calibrate                            a question set -> the numbers by which refusal decides
        ui, ui_*; terminal                   the page, which knows only types and errors; words and bars in a terminal

@@ -17,6 +17,7 @@ from rag.types import Answer, Citation, Token, place
 if TYPE_CHECKING:
     from rag.config import Settings
     from rag.library import Library
+    from rag.types import Scope
 
 ALL_WELL, FAILED, STOPPED = 0, 1, 130
 _CITATION_FIELDS = ("number", "source", "page", "start", "end", "score", "text")
@@ -40,6 +41,13 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     for made in (ask, search):
         made.add_argument("question", help="the question; - reads one a line from standard input")
         made.add_argument("--json", action="store_true", help="print one JSON object a question")
+        made.add_argument(
+            "--document",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="ask only this document of the collection, its source or path; may be repeated",
+        )
     search.add_argument("-k", type=int, metavar="N", help="passages at most (RAG_TOP_K)")
     text = command("text", _text, "Print a document's extracted text, which citations count their offsets in")
     text.add_argument("source", help="the document's source, or its path")
@@ -105,16 +113,18 @@ def _open(settings: Settings, terminal: Terminal) -> Library:
 
 def _ask(options: argparse.Namespace, settings: Settings, terminal: Terminal) -> int:
     library = _open(settings, terminal)
+    scope = library.scope(options.document)
     library.load_models()
     terminal.clear()
-    return _each_question(options, terminal, lambda question: _answer(library, question, options.json, terminal))
+    return _each_question(options, terminal, lambda question: _answer(library, question, scope, options, terminal))
 
 
 def _search(options: argparse.Namespace, settings: Settings, terminal: Terminal) -> int:
     library = _open(settings, terminal)
+    scope = library.scope(options.document)
 
     def run(question: str) -> None:
-        found = library.search(question, options.k)
+        found = library.search(question, options.k, scope)
         terminal.clear()
         if options.json:
             terminal.print(_json({"question": question, "results": [_citation(hit) for hit in found]}))
@@ -146,29 +156,33 @@ def _lines() -> Iterator[str]:
     return (line.strip() for line in sys.stdin if line.strip())
 
 
-def _answer(library: Library, question: str, as_json: bool, terminal: Terminal) -> None:
+def _answer(library: Library, question: str, scope: Scope, options: argparse.Namespace, terminal: Terminal) -> None:
     written = ""
-    watched = sys.stdout.isatty() and not as_json
-    for event in library.ask(question):
+    watched = sys.stdout.isatty() and not options.json
+    for event in library.ask(question, scope=scope):
         if isinstance(event, Token) and watched:
             written += event.text
             sys.stdout.write(event.text)
             sys.stdout.flush()
         elif isinstance(event, Answer):
-            if as_json:
+            if options.json:
                 terminal.print(_json(answer_fields(event)))
             else:
-                _print_answer(event, written, terminal)
+                _print_answer(event, written, options.document, terminal)
 
 
-def _print_answer(answer: Answer, written: str, terminal: Terminal) -> None:
-    """The checked answer, unless just this was `written` while it streamed; its sources; its cost."""
+def _print_answer(answer: Answer, written: str, documents: Sequence[str], terminal: Terminal) -> None:
+    """The checked answer, unless just this was `written` while it streamed; its sources; its cost.
+
+    A refusal names the `documents` that were asked, if any were chosen.
+    """
     if written:
         terminal.print("\n")
     if answer.text != written.strip():
         terminal.print(("Checked: " if written else "") + answer.text + "\n")
     if answer.refused:
-        terminal.print("The nearest passages:")
+        asked = f" of {', '.join(documents)}" if documents else ""
+        terminal.print(f"The nearest passages{asked}:")
     _print_citations(answer.sources if answer.refused else answer.citations, terminal)
     timings = answer.timings
     terminal.print(f"{answer.model}: first word {timings.first_token_s:.1f} s, {timings.total_s:.1f} s in all")

@@ -87,11 +87,14 @@ class Settings(BaseSettings):
     port: int = Field(7860, ge=1, le=65535, description="Port the page is served on")
     separate_visitors: bool | None = Field(
         None,
-        description="Give each browser conversations of its own; if not set, wherever others can reach the page",
+        description="Give each browser conversations and uploads of its own; "
+        "if not set, wherever others can reach the page",
     )
     visitor_hours: float = Field(
-        24, gt=0, description="Hours after its last question that a visitor's conversation is removed"
+        24, gt=0, description="Hours after their last use that a visitor's conversations and uploads are removed"
     )
+    visitor_files: int = Field(20, ge=0, description="Documents that a visitor may have at a time")
+    visitor_mb: int = Field(100, ge=0, description="Size of a visitor's documents together at most (MiB)")
 
     @property
     def listens_for_others(self) -> bool:
@@ -102,7 +105,7 @@ class Settings(BaseSettings):
 
     @property
     def visitors_apart(self) -> bool:
-        """Whether each browser has conversations of its own."""
+        """Whether each browser has conversations and uploads of its own."""
         return self.listens_for_others if self.separate_visitors is None else self.separate_visitors
 
     @property
@@ -137,6 +140,8 @@ class Settings(BaseSettings):
             raise ValueError(f"RAG_CHUNK_OVERLAP={self.chunk_overlap} must be at most half of RAG_CHUNK_SIZE")
         if self.max_answer_tokens * 2 > self.llm_context_tokens:
             raise ValueError(f"RAG_MAX_ANSWER_TOKENS={self.max_answer_tokens} must fit twice in RAG_LLM_CONTEXT_TOKENS")
+        if self.collection == "visitor" or self.collection.startswith("visitor-"):
+            raise ValueError(f"RAG_COLLECTION={self.collection}: names like that are kept for visitors' own documents")
         return self
 
 

@@ -118,10 +118,17 @@ class Conversations(Database):
         with self._write() as db:
             db.execute("DELETE FROM conversations WHERE id = ? AND owner = ?", [conversation_id, _digest(owner)])
 
+    def delete_all(self, owner: str) -> None:
+        """Remove all conversations of an owner."""
+        with self._write() as db:
+            db.execute("DELETE FROM conversations WHERE owner = ?", [_digest(owner)])
+        self._read("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def drop_expired(self) -> None:
         """Remove from the disk the visitors' conversations whose time is over. They are not listed before that."""
         with self._write() as db:
             db.execute("DELETE FROM conversations WHERE owner != '' AND updated <= ?", [self._oldest()])
+        self._read("PRAGMA wal_checkpoint(TRUNCATE)")  # the log, too, holds what was said
 
     def _connection(self) -> sqlite3.Connection:
         connection = super()._connection()

@@ -28,7 +28,7 @@ from rag.library import LazyEmbeddings, Library
 from rag.llm import load_llm
 from rag.models import Report
 from rag.store import VectorIndex
-from rag.types import Answer, FileReport
+from rag.types import Answer, FileReport, Scope
 
 
 class System(ABC):
@@ -89,7 +89,7 @@ class Footnote(System):
         for document in library.documents():  # the same set may have been asked from another folder
             if not Path(document.path).is_relative_to(inside):
                 library.delete(document.id)
-        if not library.manifest.answers(self.settings.collection):
+        if not library.manifest.answers(Scope((self.settings.collection,))):
             raise EvaluationError(f"no file in {docs} could be read" + "".join(f"; {each}" for each in failed))
         return failed
 
@@ -143,7 +143,7 @@ class Bm25(Footnote):
 
     def search(self, question: str, k: int) -> list[tuple[Span, str]]:
         """Straight from the manifest's keyword index."""
-        ids = self.library.manifest.keyword_search(self.settings.collection, question, k)
+        ids = self.library.manifest.keyword_search(Scope((self.settings.collection,)), question, k)
         return [locate(chunk) for chunk in self.library.manifest.chunks(ids).values()]
 
 

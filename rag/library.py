@@ -15,9 +15,11 @@ from langchain_core.embeddings import Embeddings
 from rag.config import Settings
 from rag.errors import LibraryError
 from rag.ingestion import Ingester, IngestEvent
+from rag.ingestion_writer import Writer
 from rag.llm import load_llm
 from rag.manifest import Manifest
 from rag.models import Report
+from rag.parsing import ParserPool
 from rag.precedence import Precedence
 from rag.speech import SpeechModel
 from rag.splitter import document_text
@@ -34,18 +36,19 @@ from rag.types import (
     IngestReport,
     Passage,
     Progress,
+    Scope,
     Turn,
     place,
 )
-
-_BROWSED = 12  # documents that are looked through for topics
-_BROWSED_CHUNKS = 2000  # larger ones take too long to read while a page waits
 
 if TYPE_CHECKING:  # half a second of imports that bringing documents in does without
     from langchain_core.language_models.chat_models import BaseChatModel
 
     from rag.refusal import Calibration, Signals
     from rag.retriever import LibraryRetriever
+
+_BROWSED = 12  # documents that are looked through for topics
+_BROWSED_CHUNKS = 2000  # larger ones take too long to read while a page waits
 
 
 class LazyEmbeddings(Embeddings):
@@ -104,8 +107,8 @@ class Library:
         self._precedence = Precedence()
         self._embeddings = LazyEmbeddings(settings, report)
         self._embeddings.give_way = self._precedence.give_way
-        speech = SpeechModel(settings, report)
-        self._ingester = Ingester(settings, self.manifest, self._index, self._embeddings, speech=speech)
+        self._parsers = ParserPool(settings.parse_timeout, settings.parse_memory_mb)
+        self._speech = SpeechModel(settings, report)
         self._topics: dict[int, list[str]] = {}
         self._llms: dict[str | None, BaseChatModel] = {}  # by RAG_LLM_MODEL
         self._llm_lock = threading.Lock()
@@ -116,7 +119,7 @@ class Library:
         self, paths: Sequence[Path], *, dry_run: bool = False, prune: bool = False, retry: bool = False
     ) -> Generator[IngestEvent, None, IngestReport]:
         """Bring files and folders into the library; see Ingester.ingest."""
-        return self._ingester.ingest(paths, dry_run=dry_run, prune=prune, retry=retry)
+        return self._ingester().ingest(paths, dry_run=dry_run, prune=prune, retry=retry)
 
     def ingest_samples(self, folder: Path) -> Iterator[IngestEvent]:
         """Bring sample documents into a library that never held any, or go on where that was cut short."""
@@ -126,27 +129,53 @@ class Library:
             yield from self.ingest([folder])
             self.manifest.set_meta("samples", "done")
 
-    def upload(self, files: Sequence[Path]) -> Generator[IngestEvent, None, IngestReport]:
-        """Keep copies of these files in the library itself and bring them in. A taken name gets a number."""
-        folder = self._uploads
+    def upload(
+        self, files: Sequence[Path], collection: str | None = None
+    ) -> Generator[IngestEvent, None, IngestReport]:
+        """Keep copies of these files in the library itself and bring them in. A taken name gets a number.
+
+        They go into the collection that is set, or into another one.
+        """
+        folder = self._uploads(collection or self.settings.collection)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             copies = [_copy(file, folder) for file in files]
         except OSError as error:
             raise LibraryError(f"the upload could not be kept in {folder}: {error.strerror}") from error
-        return self._ingester.ingest(copies, retry=True)
+        return self._ingester(collection).ingest(copies, retry=True)
 
     def delete(self, document_id: int) -> None:
         """Forget a document; of an upload the kept copy goes too, any other file stays where it is."""
         document = self.manifest.document(document_id)
-        self._ingester.delete(document.id)
-        if Path(document.path).parent == self._uploads.resolve():
+        self._ingester().delete(document.id)
+        if Path(document.path).parent == self._uploads(document.collection).resolve():
             with suppress(FileNotFoundError):
                 Path(document.path).unlink()
 
-    def documents(self) -> list[DocumentInfo]:
-        """The documents of the collection."""
-        return self.manifest.documents(self.settings.collection)
+    def drop_collection(self, collection: str) -> None:
+        """Remove a collection, and every trace of it on the disk: text, words, vectors and kept copies."""
+        writer = Writer(self.settings.library, self.manifest, self._index, self._embeddings)
+        folder = self._uploads(collection)
+        with writer.turn():
+            with self.manifest.erasing():
+                for document in self.manifest.documents(collection):
+                    self.manifest.retire(document.id)
+                writer.sweep()
+                self.manifest.drop_unused_vectors()
+            self._index.drop(collection)
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise LibraryError(f"{folder} could not be removed: {error.strerror}") from error
+
+    def documents(self, collection: str | None = None) -> list[DocumentInfo]:
+        """The documents of the collection that is set, or of another one."""
+        return self.manifest.documents(collection or self.settings.collection)
+
+    def scope(self, names: Sequence[str]) -> Scope:
+        """These documents of the collection, by source or path; without any, all of it. Raises LibraryError."""
+        return Scope((self.settings.collection,), tuple(self.named(name).id for name in names))
 
     def named(self, name: str) -> DocumentInfo:
         """The document of the collection with this source or path. Raises LibraryError."""
@@ -182,7 +211,8 @@ class Library:
 
     def read_again(self, document_id: int) -> Generator[IngestEvent, None, IngestReport]:
         """Read a document's file anew, whether or not it has changed."""
-        return self._ingester.ingest([Path(self.manifest.document(document_id).path)], again=True)
+        document = self.manifest.document(document_id)
+        return self._ingester(document.collection).ingest([Path(document.path)], again=True)
 
     def passage(self, citation: Citation, answer: Answer | None = None) -> Passage:
         """A citation in its surroundings; see passages.load_passage."""
@@ -191,18 +221,28 @@ class Library:
 
     def reindex(self) -> Iterator[Progress]:
         """Make the vector index again; see Ingester.reindex."""
-        return self._ingester.reindex()
+        return self._ingester().reindex()
 
     # ---- questions
 
-    def search(self, question: str, k: int | None = None) -> list[Citation]:
-        """The chunks that answer best, numbered, no model asked but the embedding model."""
-        return [Citation.from_chunk(chunk.metadata["number"], chunk) for chunk in self._retriever(k).invoke(question)]
+    def search(self, question: str, k: int | None = None, scope: Scope | None = None) -> list[Citation]:
+        """The chunks that answer best, numbered, no model asked but the embedding model.
 
-    def ask(self, question: str, history: Sequence[Turn] = (), options: AskOptions = AS_SET) -> Iterator[AnswerEvent]:
+        Without a `scope`, the collection that is set is searched.
+        """
+        chunks = self._retriever(k, scope).invoke(question)
+        return [Citation.from_chunk(chunk.metadata["number"], chunk) for chunk in chunks]
+
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        options: AskOptions = AS_SET,
+        scope: Scope | None = None,
+    ) -> Iterator[AnswerEvent]:
         """Answer a question: Sources, Tokens, Answer; see chain.stream_answer."""
         settings = self.settings.chosen(options)
-        retriever = self._retriever(settings.top_k)
+        retriever = self._retriever(settings.top_k, scope)
         llm = self.load_llm(settings.llm_model)
         calibration = import_module("rag.refusal").load_calibration(
             self.manifest.get_meta("refusal"), self._models(llm)
@@ -246,18 +286,21 @@ class Library:
                 self._llms[name] = load_llm(self.settings.model_copy(update={"llm_model": name}), self._report)
             return self._llms[name]
 
-    def _retriever(self, k: int | None = None) -> LibraryRetriever:
-        self._ingester.check_model()
-        if not self.manifest.answers(self.settings.collection):
+    def _retriever(self, k: int | None = None, scope: Scope | None = None) -> LibraryRetriever:
+        scope = scope or Scope((self.settings.collection,))
+        self._ingester().check_model()
+        if not self.manifest.answers(scope):
+            if scope.documents:
+                raise LibraryError("none of the documents that were chosen can be asked; choose others")
             raise LibraryError(
-                f"collection {self.settings.collection!r} of the library {self.settings.library} is empty; "
+                f"collection {scope.collections[0]!r} of the library {self.settings.library} is empty; "
                 "add documents with `python ingest.py FOLDER` or in the page"
             )
         made: LibraryRetriever = import_module("rag.retriever").LibraryRetriever(
             manifest=self.manifest,
             index=self._index,
             embeddings=self._embeddings,
-            collection=self.settings.collection,
+            scope=scope,
             k=k or self.settings.top_k,
         )
         return made
@@ -265,9 +308,13 @@ class Library:
     def _models(self, llm: BaseChatModel) -> str:
         return f"{self._embeddings.fingerprint}, {getattr(llm, 'model_name', type(llm).__name__)}"
 
-    @property
-    def _uploads(self) -> Path:
-        return self.settings.library / "uploads" / self.settings.collection
+    def _ingester(self, collection: str | None = None) -> Ingester:
+        """The writer of a collection."""
+        settings = self.settings.model_copy(update={"collection": collection}) if collection else self.settings
+        return Ingester(settings, self.manifest, self._index, self._embeddings, self._parsers, self._speech)
+
+    def _uploads(self, collection: str) -> Path:
+        return self.settings.library / "uploads" / collection
 
 
 def _copy(file: Path, folder: Path) -> Path:

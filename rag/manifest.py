@@ -16,7 +16,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,11 @@ class Manifest(ManifestReader):
         """Keep a value under a key."""
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+
+    def drop_meta(self, key: str) -> None:
+        """Forget what is kept under a key."""
+        with self._write() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", [key])
 
     # ---- what a writer does, in this order
 
@@ -277,7 +283,20 @@ class Manifest(ManifestReader):
                 ],
             )
 
+    @contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Of what is removed inside no trace is left in the file: not in the words of the keyword index either."""
+        yield
+        with self._write() as db:
+            db.execute("INSERT INTO keywords (keywords) VALUES ('optimize')")  # till then it only notes what is gone
+        self._read("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # ---- SQLite
+
+    def _connection(self) -> sqlite3.Connection:
+        connection = super()._connection()
+        connection.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten, not only unlinked
+        return connection
 
     def _has_vector(self, key: bytes) -> bool:
         return self._row("SELECT 1 FROM vectors WHERE key = ?", [key]) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -11,7 +12,9 @@ from langchain_core.documents import Document
 
 from rag.database import Database
 from rag.errors import LibraryError
-from rag.types import DocumentInfo
+from rag.types import DocumentInfo, Scope
+
+Vector = np.ndarray[Any, np.dtype[np.float32]]
 
 COUNTS = """
     (SELECT count(*) FROM pages WHERE document_id = d.id AND number IS NOT NULL),
@@ -47,9 +50,10 @@ class ManifestReader(Database):
             raise LibraryError("this document is no longer in the library")
         return DocumentInfo(*row)
 
-    def answers(self, collection: str) -> bool:
-        """Whether any document of the collection is ready."""
-        return self._row("SELECT 1 FROM documents WHERE state = 'ready' AND collection = ?", [collection]) is not None
+    def answers(self, scope: Scope) -> bool:
+        """Whether any document of the scope is ready."""
+        within, values = _within(scope)
+        return self._row(f"SELECT 1 FROM documents d WHERE d.state = 'ready' AND {within}", values) is not None
 
     def named(self, collection: str, name: str) -> DocumentInfo:
         """The document whose source, or path, is this name; LibraryError when there is none, or more than one."""
@@ -97,29 +101,31 @@ class ManifestReader(Database):
         rows = {document_id: self._row(query, [length, document_id]) for document_id in document_ids}
         return {document_id: row[0] for document_id, row in rows.items() if row}
 
-    def keyword_search(self, collection: str, question: str, k: int) -> dict[int, float]:
-        """The k visible chunks that match the question's words best, best first: id to BM25 score (above 0).
+    def keyword_search(self, scope: Scope, question: str, k: int) -> dict[int, float]:
+        """The k visible chunks of a scope that match the question's words best: id to BM25 score (above 0).
 
-        Where a script writes no spaces between words, three characters in a row count as a word.
+        They come best first. Only chunks of the scope are counted, so that a narrow one has its k as well. Where a
+        script writes no spaces between words, three characters in a row count as a word.
         """
         found: dict[int, float] = {}
         for index, terms in (("keywords", _WORD.findall(question.lower())), ("trigrams", _trigrams(question.lower()))):
-            for chunk_id, score in self._match(index, collection, dict.fromkeys(terms), k):
+            for chunk_id, score in self._match(index, scope, dict.fromkeys(terms), k):
                 found[chunk_id] = found.get(chunk_id, 0.0) + score
         best = sorted(found, key=lambda chunk_id: -found[chunk_id])[:k]
         return {chunk_id: found[chunk_id] for chunk_id in best}
 
-    def _match(self, index: str, collection: str, terms: Iterable[str], k: int) -> list[tuple[int, float]]:
+    def _match(self, index: str, scope: Scope, terms: Iterable[str], k: int) -> list[tuple[int, float]]:
         if not terms:
             return []
+        within, values = _within(scope)
         return self._read(
             f"SELECT c.id, -{index}.rank FROM {index} "
             f"JOIN chunks c ON c.id = {index}.rowid JOIN documents d ON d.id = c.document_id "
-            f"WHERE {index} MATCH ? AND d.state = 'ready' AND d.collection = ? ORDER BY {index}.rank LIMIT ?",
-            [" OR ".join(f'"{term}"' for term in terms), collection, k],
+            f"WHERE {index} MATCH ? AND d.state = 'ready' AND {within} ORDER BY {index}.rank LIMIT ?",
+            [" OR ".join(f'"{term}"' for term in terms), *values, k],
         )
 
-    def vectors(self, ids: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def vectors(self, ids: Sequence[int]) -> Vector:
         """The vectors of these chunks, shape (len(ids), dimension). LibraryError when a chunk is gone."""
         query = "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.vector_key WHERE c.id = ?"
         rows = [self._row(query, [i]) for i in ids]
@@ -130,6 +136,22 @@ class ManifestReader(Database):
     def collections(self) -> list[str]:
         """The names of the collections that hold anything."""
         return [row[0] for row in self._read("SELECT DISTINCT collection FROM documents ORDER BY 1")]
+
+    def nearest(self, scope: Scope, vector: Vector, k: int) -> list[int]:
+        """The k visible chunks of a scope nearest to a unit vector by cosine, nearest first; each of them is compared.
+
+        For single documents: Chroma takes a second to be told some thousands of ids, and refuses 40,000.
+        """
+        within, values = _within(scope)
+        rows = self._read(
+            "SELECT c.id, v.vector FROM documents d JOIN chunks c ON c.document_id = d.id "
+            f"JOIN vectors v ON v.key = c.vector_key WHERE d.state = 'ready' AND {within}",
+            values,
+        )
+        if not rows:
+            return []
+        cosines = np.frombuffer(b"".join(row[1] for row in rows), np.float32).reshape(len(rows), -1) @ vector
+        return [rows[at][0] for at in np.argsort(-cosines, kind="stable")[:k].tolist()]
 
     def all_chunk_ids(self, collection: str) -> list[int]:
         """The ids of every chunk of a collection, also of documents being indexed, but not of those being deleted."""
@@ -142,6 +164,15 @@ class ManifestReader(Database):
     def all_texts(self) -> Iterator[str]:
         """Every distinct chunk text of the library."""
         yield from (row[0] for row in self._read("SELECT min(text) FROM chunks GROUP BY vector_key"))
+
+
+def _within(scope: Scope) -> tuple[str, list[str]]:
+    """The condition that a document d is in a scope, and its values; one value a list, however long that is."""
+    condition, values = "d.collection IN (SELECT value FROM json_each(?))", [json.dumps(scope.collections)]
+    if scope.documents:
+        condition += " AND d.id IN (SELECT value FROM json_each(?))"
+        values.append(json.dumps(scope.documents))
+    return condition, values
 
 
 def _trigrams(text: str) -> list[str]:

@@ -17,7 +17,7 @@ from rag.names import absent_names, file_words
 from rag.ranking import LONGEST, Candidates, Weights, distinct, extent, merge, part, rank
 from rag.splitter import document_text
 from rag.store import VectorIndex
-from rag.types import place
+from rag.types import Scope, place
 
 CONSIDERED = 16  # nearest chunks in which a question's names must occur, more than are shown to the model
 POOL = 100  # candidates from each side; the index finds its nearest approximately, and the more asked for, the better
@@ -25,7 +25,7 @@ OPENING = 2000  # characters that tell what a document is about
 
 
 class LibraryRetriever(BaseRetriever):
-    """Finds passages of one collection: chunks, or neighbouring chunks in one.
+    """Finds passages of a scope: chunks, or neighbouring chunks in one.
 
     Each comes with `number` (from 1), `score` (its best chunk's cosine, -1 to 1), `place`, and in `absent` the names of
     the question that not even the nearest chunks mention.
@@ -36,7 +36,7 @@ class LibraryRetriever(BaseRetriever):
     manifest: Manifest
     index: VectorIndex
     embeddings: Embeddings
-    collection: str
+    scope: Scope
     k: int
     token_budget: int | None = None
     size: Callable[[Document], int] = lambda chunk: 0  # tokens that a chunk takes in the prompt
@@ -45,9 +45,12 @@ class LibraryRetriever(BaseRetriever):
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         vector = np.asarray(self.embeddings.embed_query(query), np.float32)
-        by_meaning = self.index.search(self.collection, vector.tolist(), POOL)
+        if self.scope.documents:  # what is outside takes no place among the nearest
+            by_meaning = self.manifest.nearest(self.scope, vector, POOL)
+        else:
+            by_meaning = self.index.search_all(self.scope.collections, vector.tolist(), POOL)
         with self.manifest.snapshot():  # or a document could be deleted between its chunks and their vectors
-            by_words = self.manifest.keyword_search(self.collection, query, POOL)
+            by_words = self.manifest.keyword_search(self.scope, query, POOL)
             chunks = self.manifest.chunks(dict.fromkeys([*by_meaning, *by_words]))
             if not chunks:
                 return []

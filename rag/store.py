@@ -13,9 +13,10 @@ from __future__ import annotations
 import errno
 import logging
 import shutil
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -32,6 +33,7 @@ T = TypeVar("T")
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 log = logging.getLogger(__name__)
+_PREFIX = "footnote-"  # Chroma wants names of at least three characters
 _BATCH = 1000
 _SCARCE = 2**22  # with fewer bytes free, the disk is the reason whatever Chroma calls it
 _CONFIGURATION: Any = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}}
@@ -79,8 +81,25 @@ class VectorIndex:
             self._use(lambda client: _delete(client, collection, ids), writing=True)
 
     def search(self, collection: str, vector: Sequence[float], k: int) -> list[int]:
-        """Ids of the k chunks nearest to the vector by cosine, nearest first."""
-        return self._use(lambda client: _nearest(client, collection, vector, k))
+        """Ids of the k chunks of a collection nearest to the vector by cosine, nearest first."""
+        return self.search_all([collection], vector, k)
+
+    def search_all(self, collections: Sequence[str], vector: Sequence[float], k: int) -> list[int]:
+        """Ids of the k nearest chunks of several collections together."""
+
+        def search(client: Client) -> list[int]:
+            found = [near for name in collections for near in _nearest(client, name, vector, k)]
+            return [chunk_id for _, chunk_id in sorted(found)[:k]]
+
+        return self._use(search)
+
+    def drop(self, collection: str) -> None:
+        """Remove a collection, and what Chroma leaves of one on the disk: its vectors' files and its free pages."""
+        self._use(lambda client: _drop(client, collection), writing=True)
+        with self._alone():
+            self._close()
+            _erase(self._folder)
+            self._sign()
 
     def ids(self, collection: str) -> list[int]:
         """The ids of every chunk in the index, in order."""
@@ -200,7 +219,7 @@ class VectorIndex:
 
 
 def _collection(client: Client, name: str) -> chromadb.Collection:
-    chroma_name = f"footnote-{name}"  # Chroma wants at least three characters
+    chroma_name = f"{_PREFIX}{name}"
     try:
         return client.get_collection(chroma_name, embedding_function=None)
     except NotFoundError:
@@ -222,9 +241,33 @@ def _delete(client: Client, name: str, ids: Sequence[int]) -> None:
         chroma.delete(ids=[str(i) for i in batch])
 
 
-def _nearest(client: Client, name: str, vector: Sequence[float], k: int) -> list[int]:
-    found = _collection(client, name).query(query_embeddings=np.asarray([vector], np.float32), n_results=k, include=[])
-    return [int(i) for i in found["ids"][0]]
+def _nearest(client: Client, name: str, vector: Sequence[float], k: int) -> list[tuple[float, int]]:
+    """The nearest chunks of a collection, each after its distance."""
+    try:
+        chroma = client.get_collection(f"{_PREFIX}{name}", embedding_function=None)
+    except NotFoundError:
+        return []
+    found = chroma.query(query_embeddings=np.asarray([vector], np.float32), n_results=k, include=["distances"])
+    distances = found["distances"]
+    return [(distance, int(i)) for distance, i in zip(distances[0] if distances else (), found["ids"][0], strict=True)]
+
+
+def _drop(client: Client, name: str) -> None:
+    with suppress(NotFoundError):
+        client.delete_collection(f"{_PREFIX}{name}")
+
+
+def _erase(folder: Path) -> None:
+    """Overwrite what is no longer Chroma's: it leaves the files of a collection that is gone, and free pages."""
+    try:
+        with closing(sqlite3.connect(folder / "chroma.sqlite3", isolation_level=None)) as db:
+            used = {row[0] for row in db.execute("SELECT id FROM segments")}
+            for segment in folder.iterdir():
+                if segment.is_dir() and segment.name not in used:
+                    shutil.rmtree(segment)
+            db.execute("VACUUM")
+    except sqlite3.Error as error:
+        raise LibraryError(f"the vector index {folder} cannot be used: {error}") from error
 
 
 def _ids(client: Client, name: str) -> list[int]:

@@ -29,6 +29,14 @@ def place(page: int | None, page_label: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What a question is asked of: collections; where `documents` (ids) are named, only those of them."""
+
+    collections: tuple[str, ...]
+    documents: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A retrieved chunk under the number the answer cites it by.
 
@@ -165,8 +173,8 @@ class Turn:
 class KeptTurn:
     """A question of a conversation and what came of it, as it is kept.
 
-    `searched` counts the documents that were asked. A finished turn has its `answer`; one that was stopped or failed
-    has the `text` that was written by then, and `error` says why it failed.
+    `searched` counts the documents that were asked; `asked` names them where they were chosen. A finished turn has its
+    `answer`; one that was stopped or failed has the `text` that was written by then, and `error` says why it failed.
     """
 
     question: str
@@ -176,6 +184,7 @@ class KeptTurn:
     text: str
     answer: Answer | None
     error: str
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +237,8 @@ class IngestReport:
 class DocumentInfo:
     """One document of the library as a list shows it. `size` in bytes, `updated` an ISO 8601 time in UTC.
 
-    `reason` says why it failed, what of it was not read, or why its newer version was not read.
+    `reason` says why it failed, what of it was not read, or why its newer version was not read. `read_only`: whoever
+    this list was made for may not change it.
     """
 
     id: int
@@ -242,6 +252,7 @@ class DocumentInfo:
     size: int
     updated: str
     outcome: Outcome = "ready"
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

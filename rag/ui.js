@@ -70,6 +70,15 @@
     more.querySelector("input").focus();
     more.scrollIntoView({ block: "nearest" });
   };
+  const choose = (wanted, stay) => {
+    const scope = at("scope");
+    if (wanted === scope.hasAttribute("data-open")) return;
+    open(scope, at("scope-toggle") ?? scope, wanted);
+    if (stay) (wanted ? at("scope-look").querySelector("input") : at("scope-toggle"))?.focus();
+  };
+  new MutationObserver(() => {  // drawn again, the button still says that the choice is unfolded
+    at("scope-toggle")?.setAttribute("aria-expanded", String(at("scope").hasAttribute("data-open")));
+  }).observe(at("scope-told"), { childList: true, subtree: true });
   const copy = async (button) => {
     const text = button.dataset.copy, before = button.textContent;
     try {
@@ -101,6 +110,8 @@
       requestAnimationFrame(() => hit.scrollIntoView({ block: "nearest" }));
     }
     if (hit.matches("[data-more]")) unfold(hit);
+    if (hit.id === "scope-toggle") choose(!at("scope").hasAttribute("data-open"), true);
+    else if (!hit.closest("#scope")) choose(false);
     if (hit.matches("[data-copy]")) copy(hit);
     if (hit.matches("[data-edit]")) at("ask-box").querySelector("textarea").focus();
     if (hit.matches("[data-view]")) view(hit.dataset.view);
@@ -136,6 +147,7 @@
       button.focus();
       return;
     }
+    if (event.target.closest("#scope")) choose(false, true);
     open(pane, at("sheet-toggle"), false);
     open(library, at("library-toggle"), false);
   });

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 
-from rag.errors import RagError
-from rag.types import AS_SET, Answer, AnswerEvent
 from rag.ui_actions import Actions
 from rag.ui_documents import DocumentEvents
 from rag.ui_draw import Drawing
 from rag.ui_files import Files
 from rag.ui_parts import PRIVATE, build_parts
-from rag.ui_pump import Pump
+from rag.ui_scope import Choice
+from rag.ui_scope_events import ScopeEvents
+from rag.ui_service import build_service
 from rag.ui_session import Session
 from rag.ui_talk import TalkEvents
 from rag.ui_texts import ENGLISH
@@ -77,21 +75,23 @@ def build_ui(
     with gr.Blocks(
         title=ENGLISH.TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, UPLOADS_KEPT_S)
     ) as page:
-        session = gr.State(Session())
+        session = gr.State(Session(choice=Choice(actions.asked)))
         remembered = gr.Textbox(visible=False)
         parts = build_parts()
         draw = Drawing(parts, actions, visitor_hours)
         talk = TalkEvents(parts, actions, draw, answer_gate)
         library = DocumentEvents(parts, actions, draw, files, library_gate)
+        choosing = ScopeEvents(draw)
         column, middle, shelf, outbox = parts.column, parts.talk, parts.shelf, parts.outbox
 
         # What an event may draw
         turns = [middle.thread, middle.answer, parts.sources, parts.proof]
-        shelved = [shelf.rows, shelf.bulk]
-        lists = [column.documents, column.conversations, parts.memory, parts.undo, *shelved, *turns]
+        shelved = [shelf.rows, shelf.bulk, shelf.gather]
+        scoped = [parts.scope.told, parts.scope.choices]
+        lists = [column.documents, column.conversations, parts.memory, parts.undo, *scoped, *shelved, *turns]
         status = [middle.status, parts.starting]
         words = [parts.words, column.brand, column.new_chat, column.upload, shelf.head, parts.sheet, parts.settings]
-        words += [middle.ask_box, middle.ask_button, middle.stop_button]
+        words += [middle.ask_box, middle.ask_button, middle.stop_button, parts.scope.look, column.leave]
         asking = [middle.ask_box, middle.ask_button, middle.stop_button, middle.editing, *lists]
 
         page.load(talk.enter, [remembered, session], [*words, *status, *lists], js=REMEMBERED, **PRIVATE)
@@ -148,27 +148,15 @@ def build_ui(
             listed.again(library.read_again, session, lists, trigger_mode="multiple", **PRIVATE)
         for listed in (column.documents, shelf.rows, shelf.bulk):
             listed.forget(library.forget, session, [parts.undoing, *lists], **PRIVATE)
+        column.leave.leave(library.leave, session, [column.uploads, column.leave, middle.editing, *lists], **PRIVATE)
+        parts.scope.choices.choose(
+            choosing.choose, session, parts.scope.told, trigger_mode="always_last", queue=False, **PRIVATE
+        )
+        parts.scope.look.look(choosing.look, session, scoped, trigger_mode="always_last", queue=False, **PRIVATE)
+        parts.scope.told.every(choosing.every, session, scoped, **PRIVATE)
+        shelf.bulk.only(choosing.only, session, [*scoped, *shelved], **PRIVATE)
+        shelf.gather.gather(choosing.gather, session, shelved, queue=False, **PRIVATE)
         parts.undo.undo(library.undo, session, [parts.undoing, *lists], **PRIVATE)
 
-        gr.events.api(_plain_ask(actions, answer_gate), api_name="ask", concurrency_limit=None)
+        build_service(actions, answer_gate, library_gate)
     return cast(gr.Blocks, page)
-
-
-def _plain_ask(actions: Actions, gate: threading.Semaphore) -> Callable[[str], dict[str, Any]]:
-    """The one public endpoint: a question in, the answer and its citations out."""
-
-    def ask(question: str) -> dict[str, Any]:
-        """Answer a question from the documents."""
-        pump = Pump[AnswerEvent](gate)
-        pump.start(lambda: actions.ask(question, (), AS_SET))
-        try:
-            events = [event for batch in pump.watch() for event in batch]
-        except RagError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        finally:
-            pump.stop()
-        answer = next(event for event in events if isinstance(event, Answer))
-        citations = [asdict(citation) for citation in answer.citations]
-        return {"answer": answer.text, "refused": answer.refused, "citations": citations, "model": answer.model}
-
-    return ask

@@ -19,6 +19,7 @@ from rag.types import (
     KeptTurn,
     Passage,
     Progress,
+    Scope,
     Turn,
 )
 
@@ -51,27 +52,31 @@ class ConversationStore(Protocol):
 class Actions:
     """What the page can do. Errors to show are RagError; anything else is logged and shown as a plain sentence.
 
-    `ask` yields Sources, Tokens, an Answer, and closing it stops the model within a token; `alone` does so without
-    the documents, and `limits` are what may be chosen for either. `topics` are what documents can
-    be asked about: a source and a heading or a question of it. `add` copies the uploaded
-    files into the library and yields progress and a FileReport for each. `passage` shows a citation, and in it what
-    supports this answer best. `pages` is a document's text: where each page stands, in words, and what is on it.
-    `original` is the file it was read from, and `read_again` reads that anew. `starting` says what loads right now, a
-    str for a failure, None when ready. With `apart` each browser has conversations of its own, else they are the
-    library's.
+    The first argument says who asks: a visitor's secret, or "" for everybody. `ask` yields Sources, Tokens, an Answer,
+    and closing it stops the model within a token; `search` finds passages alone. Both take a scope, or None for the
+    collections of `asked`. `alone` asks the model without the documents, so nobody need say who he is, and `limits` are
+    what may be chosen for either. `topics` are what documents can be asked about: a source and a heading or a question
+    of it. `add` copies the uploaded files into the library and yields progress and a FileReport for each. `passage`
+    shows a citation, and in it what supports this answer best. `pages` is a document's text: where each page stands, in
+    words, and what is on it. `original` is the file it was read from, and `read_again` reads that anew. `forget`
+    removes all that is a visitor's. `starting` says what loads right now, a str for a failure, None when ready. With
+    `apart` each browser has documents and conversations of its own, else they are the library's.
     """
 
-    ask: Callable[[str, Sequence[Turn], AskOptions], Iterator[AnswerEvent]]
+    ask: Callable[[str, str, Sequence[Turn], AskOptions, Scope | None], Iterator[AnswerEvent]]
     alone: Callable[[str, Sequence[Turn], AskOptions], Iterator[AnswerEvent]]
     limits: AskLimits
     topics: Callable[[Sequence[DocumentInfo]], list[tuple[str, str]]]
-    documents: Callable[[], list[DocumentInfo]]
-    add: Callable[[Sequence[Path]], Iterator[Progress | FileReport]]
-    delete: Callable[[int], None]
-    passage: Callable[[Citation, Answer | None], Passage]
-    pages: Callable[[int], list[tuple[str, str]]]
-    original: Callable[[int], Path]
-    read_again: Callable[[int], Iterator[Progress | FileReport]]
+    search: Callable[[str, str, int | None, Scope | None], list[Citation]]
+    documents: Callable[[str], list[DocumentInfo]]
+    add: Callable[[str, Sequence[Path]], Iterator[Progress | FileReport]]
+    delete: Callable[[str, int], None]
+    passage: Callable[[str, Citation, Answer | None], Passage]
+    pages: Callable[[str, int], list[tuple[str, str]]]
+    original: Callable[[str, int], Path]
+    read_again: Callable[[str, int], Iterator[Progress | FileReport]]
+    forget: Callable[[str], None]
     starting: Callable[[], Progress | str | None]
     conversations: ConversationStore
+    asked: tuple[str, ...]
     apart: bool

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import gradio as gr
 
 from rag import ui_render as render
 from rag import ui_render_talk as render_talk
-from rag.types import DocumentInfo
+from rag.types import DocumentInfo, FileReport, Progress
 from rag.ui_actions import Actions
 from rag.ui_draw import Drawing
 from rag.ui_files import Files
@@ -19,6 +19,7 @@ from rag.ui_listing import Reader
 from rag.ui_parts import Parts, Patch, number, text
 from rag.ui_pump import Pump
 from rag.ui_removal import Removal
+from rag.ui_scope import Choice
 from rag.ui_session import Session
 from rag.ui_uploads import UploadRow, stream_again, stream_uploads
 
@@ -46,7 +47,7 @@ class DocumentEvents:
             row.taken = True
         pump = Pump[UploadRow](self._gate)  # not stopped with the tab: what was handed over is added
         tab.adding.append(pump)
-        pump.start(lambda: stream_uploads(rows, self._actions.add))
+        pump.start(lambda: stream_uploads(rows, lambda paths: self._add(tab, paths)))
         for changed in pump.watch():
             if any(row.state == "ready" for row in changed):
                 tab.uploads = [row for row in tab.uploads if row.state != "ready"]
@@ -65,6 +66,30 @@ class DocumentEvents:
             pump.stop()
         tab.uploads = [row for row in tab.uploads if row.finished]
         return {self._parts.column.uploads: render.render_uploads(tab.texts, tab.uploads), **self._draw.library(tab)}
+
+    def _add(self, tab: Session, paths: Sequence[Path]) -> Iterator[Progress | FileReport]:
+        """Bring files in. What the browser sent is removed at once: Gradio keeps it for all who know its address."""
+        try:
+            yield from self._actions.add(tab.who, paths)
+        finally:
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+    def leave(self, tab: Session) -> Patch:
+        """Remove all that is a visitor's, at once."""
+        _, problem = guard(lambda: self._actions.forget(tab.who), None)
+        if not problem:
+            tab.clear()
+            tab.uploads, tab.choice = [], Choice(tab.choice.usual)
+        draw = self._draw
+        return {
+            self._parts.column.uploads: render.render_uploads(tab.texts, tab.uploads),
+            **draw.library(tab),
+            **draw.proof(tab),
+            **draw.editing(tab),
+            **draw.conversations(tab),
+            **draw.leave(tab, problem or tab.texts.LEFT, bool(problem)),
+        }
 
     # ---- the Documents view
 
@@ -117,7 +142,7 @@ class DocumentEvents:
         document = self._known(tab, number(event, "open"))
         if document is None:
             return self._draw.library(tab)
-        pages, problem = guard(lambda: self._actions.pages(document.id), None)
+        pages, problem = guard(lambda: self._actions.pages(tab.who, document.id), None)
         if pages is None:
             return {self._parts.proof: render.render_problem(tab.texts, problem), **self._draw.library(tab)}
         tab.reader = Reader.of(document, pages)
@@ -135,7 +160,7 @@ class DocumentEvents:
         document = self._known(tab, number(event, "original"))
         if document is None:
             return self._draw.library(tab)
-        path, problem = guard(lambda: self._actions.original(document.id), None)
+        path, problem = guard(lambda: self._actions.original(tab.who, document.id), None)
         if path is None:
             return self._draw.library(tab, problem)
         tab.sent += 1
@@ -147,7 +172,7 @@ class DocumentEvents:
         tab.busy |= {each.id: tab.texts.UPLOAD_WAITING for each in documents}
         yield self._draw.shelf(tab)
         pump = Pump[tuple[int, str]](self._gate)  # not stopped with the tab, like an upload
-        pump.start(lambda: stream_again(tab.texts, documents, self._actions.read_again))
+        pump.start(lambda: stream_again(tab.texts, documents, lambda each: self._actions.read_again(tab.who, each)))
         for changes in pump.watch():
             for document, told in changes:
                 tab.busy[document] = told
@@ -163,12 +188,12 @@ class DocumentEvents:
         documents = self._meant(tab, event, "forget")
         if not documents:
             return self._draw.library(tab)
-        ids = [each.id for each in documents]
+        ids, who = [each.id for each in documents], tab.who
         label = documents[0].source if len(ids) == 1 else tab.texts.count(len(ids), "document")
 
         def delete() -> None:
             for each in ids:
-                self._actions.delete(each)
+                self._actions.delete(who, each)
 
         tab.removals.append(Removal(label, delete, documents=ids))
         citation = tab.citation(tab.shown, tab.opened)
@@ -183,11 +208,11 @@ class DocumentEvents:
         return next((each for each in tab.documents if each.id == wanted), None)
 
     def _meant(self, tab: Session, event: gr.EventData, act: str) -> list[DocumentInfo]:
-        """The document that a button stands for, or all that are selected."""
+        """The document that a button stands for, or all that are selected, but for those that may not be changed."""
+        changeable = [each for each in tab.documents if not each.read_only]
         if text(event, act) == "selected":
-            return [each for each in tab.documents if each.id in tab.listing.selected]
-        document = self._known(tab, number(event, act))
-        return [document] if document else []
+            return [each for each in changeable if each.id in tab.listing.selected]
+        return [each for each in changeable if each.id == number(event, act)]
 
     # ---- taking back
 

@@ -6,6 +6,7 @@ import gradio as gr
 
 from rag import ui_render as render
 from rag import ui_render_documents as render_documents
+from rag import ui_render_scope as render_scope
 from rag import ui_render_talk as render_talk
 from rag.types import DocumentInfo
 from rag.ui_actions import Actions
@@ -35,6 +36,8 @@ class Drawing:
             parts.talk.stop_button: texts.STOP,
             parts.shelf.head: render_documents.render_shelf_head(texts, tab.listing, tab.sorted_by),
             parts.sheet: render.render_sheet(texts),
+            parts.scope.look: render_scope.render_look(texts),
+            **self.leave(tab),
         }
 
     def settings(self, tab: Session) -> Patch:
@@ -64,19 +67,43 @@ class Drawing:
             tab.topics, _ = guard(lambda: self.actions.topics(tab.documents), tab.topics)
         told = note or problem or tab.failed_removal()
         shown = render.render_documents(tab.texts, tab.documents, told)
-        drawn = {self.parts.column.documents: shown, **self.undo(tab), **self.talk(tab)}
+        drawn = {self.parts.column.documents: shown, **self.undo(tab), **self.talk(tab), **self.scope(tab)}
         return {**drawn, **(self.shelf(tab, told) if tab.listing.shown else {})}
 
     def shelf(self, tab: Session, note: str = "") -> Patch:
         """The Documents view, over the documents that the tab knows of."""
         tab.listing.selected &= {each.id for each in tab.documents}
         rows = render_documents.render_shelf(tab.texts, tab.listing, tab.documents, tab.busy, note)
-        return {self.parts.shelf.rows: rows, **self.bulk(tab)}
+        gather = render_scope.render_gather(tab.texts, tab.listing.collection, tab.choice, tab.documents)
+        return {self.parts.shelf.rows: rows, self.parts.shelf.gather: gather, **self.bulk(tab)}
 
     def bulk(self, tab: Session) -> Patch:
         """What can be done with the selected documents."""
         found = len(tab.listing.found(tab.documents)) if tab.listing.selected else 0
-        return {self.parts.shelf.bulk: render_documents.render_bulk(tab.texts, tab.listing, found)}
+        changeable = any(each.id in tab.listing.selected and not each.read_only for each in tab.documents)
+        return {self.parts.shelf.bulk: render_documents.render_bulk(tab.texts, tab.listing, found, changeable)}
+
+    def scope(self, tab: Session) -> Patch:
+        """What the next question is asked of."""
+        return {
+            **self.asked(tab),
+            self.parts.scope.choices: render_scope.render_choices(tab.texts, tab.choice, tab.documents),
+        }
+
+    def asked(self, tab: Session) -> Patch:
+        """The same in words alone: what was just ticked is not drawn again under the hand."""
+        return {self.parts.scope.told: render_scope.render_told(tab.texts, tab.choice, tab.documents)}
+
+    def leave(self, tab: Session, note: str = "", failed: bool = False) -> Patch:
+        """How a visitor removes what is his."""
+        return {self.parts.column.leave: render_scope.render_leave(tab.texts, self._stay(tab), note, failed)}
+
+    def _stay(self, tab: Session) -> str:
+        """How long what is a visitor's stays; "" where there are no visitors."""
+        if not self.actions.apart:
+            return ""
+        hours, count = self._hours, tab.texts.count
+        return count(round(hours), "hour") if hours >= 1 else count(round(hours * 60), "minute")
 
     def conversations(self, tab: Session, note: str = "") -> Patch:
         """The conversations that can be reopened, and what the browser remembers of this one."""
@@ -85,11 +112,7 @@ class Drawing:
             tab.kept, problem = guard(lambda: self.actions.conversations.infos(owner), tab.kept)
         hidden = {removal.conversation for removal in tab.removals if removal.hides}
         kept = [info for info in tab.kept if info.id not in hidden]
-        hours, texts = self._hours, tab.texts
-        stay = texts.count(round(hours), "hour") if hours >= 1 else texts.count(round(hours * 60), "minute")
-        shown = render_talk.render_conversations(
-            texts, kept, tab.conversation, stay if self.actions.apart else "", note or problem
-        )
+        shown = render_talk.render_conversations(tab.texts, kept, tab.conversation, self._stay(tab), note or problem)
         return {
             self.parts.column.conversations: shown,
             self.parts.memory: render_talk.render_memory(owner or "", tab.conversation),
@@ -109,7 +132,7 @@ class Drawing:
         if citation is None:
             return {self.parts.proof: render.render_proof(tab.texts, None)}
         turn = tab.shown_turn()
-        passage, problem = guard(lambda: self.actions.passage(citation, turn.answer if turn else None), None)
+        passage, problem = guard(lambda: self.actions.passage(tab.who, citation, turn.answer if turn else None), None)
         return {
             self.parts.proof: render.render_problem(tab.texts, problem)
             if problem
@@ -118,7 +141,7 @@ class Drawing:
 
     def _documents(self, tab: Session) -> list[DocumentInfo]:
         hidden = frozenset[int]().union(*(each.documents for each in tab.removals if each.hides))
-        return [each for each in self.actions.documents() if each.id not in hidden]
+        return [each for each in self.actions.documents(tab.who) if each.id not in hidden]
 
     def undo(self, tab: Session) -> Patch:
         """What was deleted last, while it can be taken back."""

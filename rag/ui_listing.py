@@ -27,18 +27,20 @@ class Listing:
     shown: bool = False
     query: str = ""
     state: str = ""
+    collection: str = ""
     sort: str = "name"
     descending: bool = False
     page: int = 0
     selected: set[int] = field(default_factory=set)
 
     def found(self, documents: Sequence[DocumentInfo]) -> list[DocumentInfo]:
-        """The documents whose name or reason holds every word looked for, in the state looked for, sorted."""
+        """The documents whose name or reason holds every word, in the state and collection looked for, sorted."""
         words = self.query.casefold().split()
         found = [
             document
             for document in documents
             if self.state in ("", document.state)
+            and self.collection in ("", document.collection)
             and all(word in f"{document.source}\n{document.reason or ''}".casefold() for word in words)
         ]
         found.sort(key=SORTS["name"])

@@ -10,6 +10,7 @@ import gradio as gr
 from rag import ui_render as render
 from rag import ui_render_documents as render_documents
 from rag.ui_listing import Listing
+from rag.ui_parts_scope import ScopeParts, build_gather, build_scope
 from rag.ui_texts import ENGLISH
 
 POLL_S = 1.0
@@ -37,6 +38,7 @@ class Column:
     uploads: Any
     documents: Any
     conversations: Any
+    leave: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Shelf:
     """The parts in the middle, while it is the Documents view."""
 
     head: Any
+    gather: Any
     bulk: Any
     rows: Any
 
@@ -67,6 +70,7 @@ class Parts:
 
     column: Column
     talk: Talk
+    scope: ScopeParts
     shelf: Shelf
     sheet: Any
     proof: Any
@@ -84,7 +88,8 @@ def build_parts() -> Parts:
     """Lay out the page, in English until somebody looks; call inside `gr.Blocks`."""
     with gr.Row(elem_id="app"):
         column = _build_column()
-        talk, shelf = _build_talk(), _build_shelf()
+        talk, scope = _build_talk()
+        shelf = _build_shelf()
         with gr.Column(elem_id="proof-pane"):
             sheet = part("sheet", render.render_sheet(ENGLISH))
             proof = part("proof", render.render_proof(ENGLISH, None), leaf="[data-leaf]")
@@ -93,7 +98,9 @@ def build_parts() -> Parts:
         undo = part("undo", undo="[data-undo]")
         words, memory, outbox = part("words", render.render_words(ENGLISH)), part("memory"), part("outbox")
     starting, undoing = gr.Timer(POLL_S, active=False), gr.Timer(POLL_S, active=False)
-    return Parts(column, talk, shelf, sheet, proof, sources, settings, undo, words, memory, outbox, starting, undoing)
+    return Parts(
+        column, talk, scope, shelf, sheet, proof, sources, settings, undo, words, memory, outbox, starting, undoing
+    )
 
 
 def _build_column() -> Column:
@@ -124,16 +131,18 @@ def _build_column() -> Column:
                 export="[data-export]",
                 drop="[data-drop]",
             ),
+            leave=part("leave", leave="[data-leave]"),
         )
 
 
-def _build_talk() -> Talk:
+def _build_talk() -> tuple[Talk, ScopeParts]:
     with gr.Column(elem_id="talk"):
         status = part("status")
         with gr.Column(elem_id="scroll"):
             thread = part("thread", cite="[data-n]", starter="[data-starter]", compare="[data-compare]")
             answer = part("answer", cite="[data-n]", retry="[data-retry]", edit="[data-edit]", compare="[data-compare]")
         with gr.Row(elem_id="composer"):
+            scope = build_scope(part)
             return Talk(
                 status,
                 thread,
@@ -152,7 +161,7 @@ def _build_talk() -> Talk:
                 ),
                 ask_button=gr.Button(ENGLISH.ASK, variant="primary", elem_id="ask-button"),
                 stop_button=gr.Button(ENGLISH.STOP, visible=False, elem_id="stop-button"),
-            )
+            ), scope
 
 
 def _build_shelf() -> Shelf:
@@ -185,7 +194,8 @@ def _build_shelf() -> Shelf:
                 apply_default_css=False,
                 js_on_load=look,
             ),
-            bulk=part("shelf-bulk", pickall="[data-pickall]", unpick="[data-unpick]", **acts),
+            gather=build_gather(part),
+            bulk=part("shelf-bulk", pickall="[data-pickall]", unpick="[data-unpick]", only="[data-only]", **acts),
             rows=part(
                 "shelf-rows",
                 script=pick,

@@ -85,11 +85,14 @@ def _document(texts: Texts, document: DocumentInfo) -> str:
     counts = [texts.count(document.pages, "page")] if document.pages else []
     detail = " · ".join([*counts, texts.count(document.chunks, "passage")])
     opened = f'<button type="button" class="name" data-open="{document.id}" title="{name}"><bdi>{name}</bdi></button>'
+    forget = (
+        f'<button type="button" class="x" data-forget="{document.id}" aria-label="{texts.DELETE} {name}">'
+        f'<span aria-hidden="true">×</span></button>'
+    )
     return (
         f'<li class="doc">{opened if ready else name_of(document.source)}'
         f"{_state(ready, state_word(texts, document))}"
-        f'<button type="button" class="x" data-forget="{document.id}" aria-label="{texts.DELETE} {name}">'
-        f'<span aria-hidden="true">×</span></button>'
+        f"{'' if document.read_only else forget}"
         f"<small>{' · '.join(filter(None, (detail if ready else '', escape(document.reason or ''))))}</small></li>"
     )
 

@@ -35,18 +35,21 @@ def _options(labels: Mapping[str, str], chosen: str) -> str:
     )
 
 
-def render_bulk(texts: Texts, listing: Listing, found: int) -> str:
-    """What can be done with the selection."""
+def render_bulk(texts: Texts, listing: Listing, found: int, changeable: bool = True) -> str:
+    """What can be done with the selection; `changeable`: whether any of it may be read again or deleted."""
     if not listing.selected:
         return ""
     count = texts.count(len(listing.selected), "document")
+    change = (
+        f'<button type="button" data-again="selected">{texts.AGAIN}</button>'
+        f'<button type="button" class="danger" data-forget="selected">{texts.DELETE}</button>'
+    )
     every = f'<button type="button" data-pickall>{texts.PICK_ALL.format(count=f"{found:,}")}</button>'
     return (
         f'<div class="bulk"><strong role="status">{texts.SELECTED.format(count=count)}</strong>'
         f"{every if len(listing.selected) < found else ''}"
         f'<button type="button" data-unpick>{texts.UNPICK}</button>'
-        f'<button type="button" data-again="selected">{texts.AGAIN}</button>'
-        f'<button type="button" class="danger" data-forget="selected">{texts.DELETE}</button></div>'
+        f'<button type="button" data-only data-view="">{texts.ASK_THESE}</button>{change if changeable else ""}</div>'
     )
 
 
@@ -94,15 +97,15 @@ def _row(texts: Texts, document: DocumentInfo, selected: bool, busy: str) -> str
         if ready
         else name_of(document.source)
     )
+    change = _act("again", number, texts.AGAIN, name, "↻") + _act("forget", number, texts.DELETE, name, "×")
     return (
         f'<tr{" class=on" if selected else ""}><td class="pick"><input type="checkbox" data-pick="{number}" '
         f'aria-label="{texts.PICK} {name}"{" checked" if selected else ""}></td>'
         f'<th scope="row" class="name">{opened}</th><td class="state {kind}">{state}</td>'
         f"{_number(texts, document.pages, 'page')}{_number(texts, document.chunks, 'passage')}"
         f'<td class="num">{_size(document.size)}</td><td class="num">{_when(texts, document.updated)}</td>'
-        f'<td class="do">'
-        f"{_act('original', number, texts.DOWNLOAD, name, '↓')}{_act('again', number, texts.AGAIN, name, '↻')}"
-        f"{_act('forget', number, texts.DELETE, name, '×')}</td></tr>{reason}"
+        f'<td class="do">{_act("original", number, texts.DOWNLOAD, name, "↓")}'
+        f"{'' if document.read_only else change}</td></tr>{reason}"
     )
 
 

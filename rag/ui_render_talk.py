@@ -102,7 +102,7 @@ def _unfinished(texts: Texts, turn: TurnView, text: str) -> str:
 
 def _searched(texts: Texts, turn: TurnView) -> str:
     """What a refused question was asked of, and what came nearest."""
-    count = texts.count(turn.searched, "document")
+    count = texts.count(turn.searched, "document") + (f" ({escape(turn.asked)})" if turn.asked else "")
     names = ", ".join(dict.fromkeys(f"<bdi>{escape(source.source)}</bdi>" for source in turn.sources))
     if not names:
         return f'<p class="searched">{texts.SEARCHED_NOTHING_NEAR.format(count=count)}</p>'

@@ -27,6 +27,7 @@ from rag.types import (
 from rag.ui_listing import Listing, Reader
 from rag.ui_pump import BEAT_S, Pump
 from rag.ui_removal import Removal
+from rag.ui_scope import Choice
 from rag.ui_texts import ENGLISH, Texts
 from rag.ui_uploads import UploadRow
 
@@ -43,8 +44,9 @@ RUNNING: tuple[Phase, ...] = ("waiting", "queued", "searching", "reading", "writ
 class TurnView:
     """A question and what is known of its answer so far.
 
-    `seconds` counts from the question, `searched` the documents it was asked of; `id` is set once it is kept. `alone`
-    is the same question asked of the model without the documents, for comparison.
+    `seconds` counts from the question, `searched` the documents it was asked of, which `asked` names if they were
+    chosen; `id` is set once it is kept. `alone` is the same question asked of the model without the documents, for
+    comparison.
     """
 
     question: str
@@ -57,6 +59,7 @@ class TurnView:
     seconds: float = 0.0
     searched: int = 0
     id: int | None = None
+    asked: str = ""
     alone: TurnView | None = None
 
     @classmethod
@@ -71,13 +74,14 @@ class TurnView:
             kept.error,
             searched=kept.searched,
             id=number,
+            asked=kept.asked,
         )
 
     def kept(self) -> KeptTurn:
         """The turn as it is kept; one that is not finished counts as stopped."""
         state = self.phase if self.phase == "done" or self.phase == "failed" else "stopped"
         text = "" if self.answer else self.text
-        return KeptTurn(self.question, state, self.searched, self.sources, text, self.answer, self.error)
+        return KeptTurn(self.question, state, self.searched, self.sources, text, self.answer, self.error, self.asked)
 
     @property
     def running(self) -> bool:
@@ -106,8 +110,8 @@ class Session:
     id under which this one is kept. While `editing`, the next question takes the place of the last one. `removals` are
     what was deleted a moment ago, `sent` counts the files given to the browser to save. `busy` says what is being done
     with a document, by its id; `reader` is the document that is read in place of a proof; `sorted_by` is what the
-    field for sorting said last. `texts` are the words in the language of whoever looks, `options` what
-    they chose for their answers. `topics` are what the documents can be asked about,
+    field for sorting said last; `choice` is what questions are asked of. `texts` are the words in the language of
+    whoever looks, `options` what they chose for their answers. `topics` are what the documents can be asked about,
     `adding` is the work on uploads that can be cancelled, `chosen` counts the changes of settings.
     """
 
@@ -127,11 +131,17 @@ class Session:
     sorted_by: str = "name"
     busy: dict[int, str] = field(default_factory=dict)
     reader: Reader | None = None
+    choice: Choice = field(default_factory=Choice)
     texts: Texts = ENGLISH
     options: AskOptions = AS_SET
     chosen: int = 0
     adding: list[Pump[UploadRow]] = field(default_factory=list)
     topics: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def who(self) -> str:
+        """Who asks; nobody in particular as long as that is not known."""
+        return self.owner or ""
 
     def history(self, before: int | None = None) -> list[Turn]:
         """The turns that have an answer, all or those before one, for a follow-up question."""
@@ -193,7 +203,8 @@ def stream_turn(
 ) -> Generator[TurnView, None, None]:
     """Ask the question in this session; yields its turn at each change. Closing it stops the model."""
     turn, history = TurnView(question), session.history()
-    turn.searched = sum(document.state == "ready" for document in session.documents)
+    turn.searched = len(session.choice.asked(session.documents))
+    turn.asked = session.choice.told(session.texts, session.documents)
     session.turns.append(turn)
     session.shown, session.opened = len(session.turns) - 1, None
     yield from _stream(session, turn, lambda: ask(question, history, session.options), starting, gate)

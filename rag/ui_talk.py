@@ -43,8 +43,9 @@ class TalkEvents:
         words = self._choose(tab, settings)
         if conversation is not None and not tab.turns:
             self._show(tab, conversation)
-        chosen = self._draw.settings(tab)
-        return {**words, **chosen, **self.poll(tab), **self._draw.conversations(tab), **self._draw.proof(tab)}
+        draw = self._draw
+        drawn = {**draw.settings(tab), **draw.conversations(tab), **draw.proof(tab), **draw.leave(tab)}
+        return {**words, **self.poll(tab), **drawn}
 
     def choose(self, tab: Session, event: gr.EventData) -> Patch:
         """Answer as the settings say from now on; another language is seen at once."""
@@ -101,7 +102,16 @@ class TalkEvents:
         first[parts.proof] = render.render_proof(tab.texts, None)
         turn: TurnView | None = None
         try:
-            with closing(stream_turn(tab, question, self._actions.ask, self._actions.starting, self._gate)) as steps:
+            scope = tab.choice.scope(tab.documents)
+            with closing(
+                stream_turn(
+                    tab,
+                    question,
+                    lambda asked, history, options: self._actions.ask(tab.who, asked, history, options, scope),
+                    self._actions.starting,
+                    self._gate,
+                )
+            ) as steps:
                 for step in steps:
                     turn = step
                     now = self._draw.talk(tab)

@@ -314,6 +314,32 @@ class Texts:
     UPLOAD_READING = Text("reading", "读取中")
     DELETE = Text("Delete", "删除")
 
+    # Whose documents these are, and which of them are asked
+    YOURS = Text("Yours", "你的文档")
+    SHARED = Text("Shared library", "共享资料库")
+    LEAVE = Text("Remove my documents and conversations", "删除我的文档和对话")
+    LEAVE_TOLD = Text(
+        "Only this browser can list, open and ask what you add here. It goes {hours} after you last used it, and so do "
+        "your conversations.",
+        "只有这个浏览器能列出、打开和提问你添加的内容。最后一次使用 {hours}后会自动删除，对话也一样。",
+    )
+    LEAVE_SURE = Text("This cannot be undone.", "删除后无法恢复。")
+    LEAVE_NOW = Text("Remove all of it now", "立即全部删除")
+    LEFT = Text("Your documents and conversations are removed.", "你的文档和对话已删除。")
+    AND_MORE = Text(" and {count} more", " 等，另有 {count} 个")
+    ASKED_OF = Text("Asked of", "提问范围：")
+    ASKED_ALL = Text("all documents", "全部文档")
+    ASK_ALL = Text("Ask all", "全部")
+    ASK_THESE = Text("Ask only these", "只问这些")
+    CHOOSE = Text("Choose", "选择")
+    CHOOSE_LABEL = Text("Choose what is asked", "选择提问范围")
+    CHOOSE_LOOK = Text("Find a document by name", "按名称查找文档")
+    CHOOSE_COLLECTIONS = Text("Collections", "文档集")
+    CHOOSE_DOCUMENTS = Text("Single documents", "单个文档")
+    CHOOSE_MORE = Text("{count} more: type a part of the name", "另有 {count} 个：输入名称的一部分")
+    ALL_COLLECTIONS = Text("All collections", "全部文档集")
+    LOOK_COLLECTION = Text("Collection", "文档集")
+
     COUNTS = Text(  # one|many
         {
             "page": "{} page|{} pages",

@@ -25,14 +25,16 @@ def free_port() -> int:
 class AppProcess:
     """A running app on a library of its own; what it writes goes to files beside that library."""
 
-    def __init__(self, library: Path, *flags: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, library: Path, *flags: str, environment: Mapping[str, str] | None = None, program: str = "app.py"
+    ) -> None:
         self.port, self.library = free_port(), library
         self.address = f"http://127.0.0.1:{self.port}"
         self._logs = {name: library.with_name(f"{library.name}.{name}") for name in ("stdout", "stderr")}
         self._began = time.monotonic()
         with self._logs["stdout"].open("wb") as stdout, self._logs["stderr"].open("wb") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py", "--port", str(self.port), "--library", str(library), *flags],
+                [sys.executable, program, "--port", str(self.port), "--library", str(library), *flags],
                 cwd=ROOT,
                 env={**os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL,

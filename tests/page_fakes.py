@@ -25,6 +25,7 @@ from rag.types import (
     Passage,
     PictureProblem,
     Progress,
+    Scope,
     Sentence,
     Sources,
     Timings,
@@ -95,6 +96,9 @@ class Fakes:
         self.asked_alone: list[tuple[str, Sequence[Turn], AskOptions]] = []
         self.limits = AskLimits(4, 400, 0.0, ("Qwen2.5 1.5B",))
         self.apart = False
+        self.asked: tuple[str, ...] = ("default",)
+        self.scopes: list[Scope | None] = []
+        self.left_by: list[str] = []
         self.reread: list[int] = []
         self._folder = tempfile.TemporaryDirectory()
         self.conversations = Conversations(Path(self._folder.name) / "conversations.sqlite", hours=24)
@@ -105,15 +109,18 @@ class Fakes:
             alone=self.alone,
             limits=self.limits,
             topics=lambda documents: self.topics,
-            documents=lambda: list(self.library),
+            search=lambda who, question, k, scope: list(self.sources),
+            documents=lambda who: list(self.library),
             add=self.add,
             delete=self.delete,
             passage=self.passage,
             pages=self.pages,
             original=self.original,
             read_again=self.read_again,
+            forget=self.left_by.append,
             starting=lambda: self.state,
             conversations=self.conversations,
+            asked=self.asked,
             apart=self.apart,
         )
 
@@ -128,9 +135,17 @@ class Fakes:
             self.closed.set()
             raise
 
-    def ask(self, question: str, history: Sequence[Turn], options: AskOptions = AS_SET) -> Iterator[AnswerEvent]:
+    def ask(
+        self,
+        who: str,
+        question: str,
+        history: Sequence[Turn],
+        options: AskOptions = AS_SET,
+        scope: Scope | None = None,
+    ) -> Iterator[AnswerEvent]:
         self.history.append(history)
         self.options.append(options)
+        self.scopes.append(scope)
         self.pulled = 0
         try:
             time.sleep(5 * self.pace)
@@ -155,7 +170,7 @@ class Fakes:
             self.closed.set()
             raise
 
-    def add(self, paths: Sequence[Path]) -> Iterator[Progress | FileReport]:
+    def add(self, who: str, paths: Sequence[Path]) -> Iterator[Progress | FileReport]:
         for path in paths:
             for done in range(0, 61, 12):
                 yield Progress("embedding", done, 61, "passages")
@@ -169,7 +184,7 @@ class Fakes:
             self.library.append(document(100 + len(self.library), path.name, 3, 9))
             yield FileReport(path.name, str(path), "added", None, 3, 9)
 
-    def delete(self, number: int) -> None:
+    def delete(self, who: str, number: int) -> None:
         if number == 3:
             raise LibraryError("the library is being written by another program; try again in a moment")
         self.library = [each for each in self.library if each.id != number]
@@ -181,19 +196,19 @@ class Fakes:
             time.sleep(0.05)
         return [each.id for each in self.library] == list(ids)
 
-    def pages(self, number: int) -> list[tuple[str, str]]:
+    def pages(self, who: str, number: int) -> list[tuple[str, str]]:
         if number == 5:
             return [("", HOSTILE)]
         return [("page i", BEFORE + CITED + AFTER), ("page 2", "The second page.\n" * 2000)]
 
-    def original(self, number: int) -> Path:
+    def original(self, who: str, number: int) -> Path:
         if number == 3:
             raise LibraryError("the file of 'service/calls 2025.csv' is no longer where it was")
         path = Path(self._folder.name) / "Kettle K3 manual.html"
         path.write_text("<script>document.title = 'pwned'</script>")
         return path
 
-    def read_again(self, number: int) -> Iterator[Progress | FileReport]:
+    def read_again(self, who: str, number: int) -> Iterator[Progress | FileReport]:
         self.reread.append(number)
         for done in range(0, 61, 20):
             yield Progress("embedding", done, 61, "chunks")
@@ -204,7 +219,7 @@ class Fakes:
         ]
         yield FileReport("a", "a", "changed", None, 3, 61)
 
-    def passage(self, cited: Citation, answer: Answer | None) -> Passage:
+    def passage(self, who: str, cited: Citation, answer: Answer | None) -> Passage:
         return Passage(
             source=cited.source,
             page=cited.page,

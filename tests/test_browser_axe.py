@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,23 @@ def browsing(tab: Any, fakes: Fakes) -> Iterator[str]:
     yield "nothing found"
 
 
+def visiting(tab: Any, fakes: Fakes) -> Iterator[str]:
+    """What a visitor of a public page sees, with collections to choose from."""
+    fakes.library = [replace(LIBRARY[0], collection="visitor"), replace(LIBRARY[1], read_only=True)]
+    tab.click("#documents [data-view]")
+    expect(tab.locator("#shelf table")).to_be_visible()
+    tab.check("[data-pick='2']")
+    expect(tab.locator(".bulk")).to_be_visible()
+    expect(tab.locator("#look-gather")).to_be_visible()
+    tab.click("#leave summary")
+    yield "a shared document selected, about to leave"
+    tab.click("#shelf [data-view='']")
+    tab.click("#scope-toggle")
+    expect(tab.locator("#scope-choices fieldset")).to_have_count(2)
+    tab.check("#scope-choices [data-choose=document] >> nth=0")
+    yield "choosing what is asked"
+
+
 def on_a_phone(tab: Any, fakes: Fakes) -> Iterator[str]:
     """One column."""
     answered(tab)
@@ -136,7 +154,9 @@ def on_a_phone(tab: Any, fakes: Fakes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("views", "width"), [(talking, 1440), (browsing, 1440), (on_a_phone, 390)], ids=["talking", "browsing", "phone"]
+    ("views", "width"),
+    [(talking, 1440), (browsing, 1440), (visiting, 1440), (on_a_phone, 390)],
+    ids=["talking", "browsing", "visiting", "phone"],
 )
 def test_no_view_has_a_serious_violation(
     site: Any,  # noqa: F811
@@ -148,6 +168,8 @@ def test_no_view_has_a_serious_violation(
     monkeypatch.setattr(ui_removal, "UNDO_S", 60)
     fakes = Fakes([*LIBRARY, *(document(100 + number, f"{number:03}.txt", 1, 2) for number in range(60))], pace=0.01)
     pictured(fakes)
+    if views is visiting:
+        fakes.apart, fakes.asked = True, ("default", "visitor")
     running: Site = site(fakes, starters=("First?",))
     tab = running.tab(width)
     found = []

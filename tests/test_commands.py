@@ -169,6 +169,21 @@ def test_another_collection_does_not_answer(library: Library, capsys: pytest.Cap
     assert "collection 'other' of the library" in err
 
 
+def test_single_documents_are_asked_and_a_refusal_names_them(
+    library: Library, answering: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run(capsys, library, "search", "descale the kettle", "--json", "--document", "sub/terms.md")
+    assert {hit["source"] for hit in json.loads(out)["results"]} == {"sub/terms.md"}
+    both = ("--document", "sub/terms.md", "--document", "manual.txt")
+    _, out, _ = run(capsys, library, "search", "descale the kettle", "--json", *both)
+    assert {hit["source"] for hit in json.loads(out)["results"]} == {"sub/terms.md", "manual.txt"}
+    answering("The documents do not say.")
+    status, out, _ = run(capsys, library, "ask", "How often should the kettle be descaled?", *both[:2])
+    assert (status, "The nearest passages of sub/terms.md:" in out) == (0, True)
+    status, _, err = run(capsys, library, "ask", "What?", "--document", "terms")
+    assert (status, "no document 'terms' in collection 'default'" in err) == (1, True)
+
+
 def test_an_upload_is_kept_and_its_delete_takes_the_copy_too(library: Library, tmp_path: Path) -> None:
     given = tmp_path / "note.txt"
     given.write_text("The spare key hangs in the boiler room.")

@@ -23,7 +23,7 @@ from langchain_core.documents import Document
 from rag.errors import LibraryError
 from rag.parsing import ParserPool
 from rag.retriever import LibraryRetriever
-from rag.types import FileReport, Progress
+from rag.types import FileReport, Progress, Scope
 
 HERE = Path(__file__).parent
 
@@ -596,7 +596,7 @@ def test_a_reader_between_chunks_and_vectors_is_not_disturbed(
         manifest=library.manifest,
         index=library.index,
         embeddings=library.embedder,
-        collection="default",
+        scope=Scope(("default",)),
         k=5,
     )
     found = retriever.invoke("pears")

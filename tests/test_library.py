@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hashed_library import HashedLibrary
+from hashed_library import HashedLibrary, parsers
 
 from rag.errors import LibraryError
 from rag.library import Library
@@ -24,7 +24,8 @@ def hashed(tmp_path: Path) -> HashedLibrary:
 @pytest.fixture
 def library(hashed: HashedLibrary) -> Library:
     library = Library(hashed.settings)
-    library._ingester = hashed.ingester
+    library._embeddings = hashed.embedder
+    library._parsers = parsers()
     return library
 
 

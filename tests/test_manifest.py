@@ -15,7 +15,9 @@ from langchain_core.documents import Document
 
 from rag.errors import LibraryError
 from rag.manifest import Failed, Fingerprint, Manifest, vector_key
+from rag.types import Scope
 
+DEFAULT = Scope(("default",))
 PRINT = Fingerprint("abc", 3, 4, "recipe")
 
 
@@ -43,11 +45,11 @@ def publish(manifest: Manifest, embedder: HashedEmbeddings, path: str, *texts: s
 def test_a_document_is_invisible_until_it_is_published(manifest: Manifest, hashed_embeddings: HashedEmbeddings) -> None:
     document_id = add(manifest, hashed_embeddings, "/a", "green apples")
     assert manifest.documents() == []
-    assert manifest.keyword_search("default", "apples", 5) == {}
+    assert manifest.keyword_search(DEFAULT, "apples", 5) == {}
     assert manifest.chunks(manifest.chunk_ids(document_id)) == {}
     manifest.publish(document_id)
     assert [info.source for info in manifest.documents()] == ["a"]
-    (found,) = manifest.keyword_search("default", "Apple?", 5)
+    (found,) = manifest.keyword_search(DEFAULT, "Apple?", 5)
     assert manifest.chunks([found])[found].page_content == "green apples"
 
 
@@ -56,7 +58,7 @@ def test_a_successor_takes_over_in_one_step(manifest: Manifest, hashed_embedding
     new = publish(manifest, hashed_embeddings, "/a", "red apples")
     assert [info.id for info in manifest.documents()] == [new]
     assert [row[0] for row in manifest.unfinished()] == [old]
-    assert len(manifest.keyword_search("default", "apples", 5)) == 1
+    assert len(manifest.keyword_search(DEFAULT, "apples", 5)) == 1
 
 
 def test_what_a_dead_writer_was_indexing_is_retired_but_its_vectors_stay(
@@ -107,7 +109,7 @@ def test_a_failure_is_remembered_and_an_earlier_version_goes_on(
     ]
     failures = [row.failure for row in manifest.rows("default")]
     assert failures == [Failed("password", PRINT), Failed("empty", PRINT)]
-    assert len(manifest.keyword_search("default", "apples", 5)) == 1
+    assert len(manifest.keyword_search(DEFAULT, "apples", 5)) == 1
     publish(manifest, hashed_embeddings, "/new", "pears")
     assert [(info.state, info.reason) for info in manifest.documents() if info.source == "new"] == [("ready", None)]
 
@@ -126,12 +128,12 @@ def test_words_are_found_where_no_spaces_part_them(
 ) -> None:
     publish(manifest, hashed_embeddings, "/other", "充电底座请勿浸入水中。充電台を水に浸さない。 ห้ามแช่ฐานในน้ำ")
     publish(manifest, hashed_embeddings, "/told", text)
-    (found,) = manifest.keyword_search("default", question, 5)
+    (found,) = manifest.keyword_search(DEFAULT, question, 5)
     assert manifest.chunks([found])[found].page_content == text
     manifest.retire(next(row.id for row in manifest.rows("default") if row.path == "/told"))
     for document_id, *_ in manifest.unfinished():
         manifest.forget(document_id)
-    assert manifest.keyword_search("default", question, 5) == {}
+    assert manifest.keyword_search(DEFAULT, question, 5) == {}
 
 
 def test_a_library_of_the_first_schema_is_brought_to_this_one(
@@ -156,7 +158,7 @@ def test_a_library_of_the_first_schema_is_brought_to_this_one(
     with ThreadPoolExecutor(4) as threads:
         for seen in threads.map(open_it, range(4)):
             assert seen == [("a", "ready", "ready"), ("b", "failed", "corrupt")]
-    assert len(Manifest(path).keyword_search("default", "保修期", 5)) == 1
+    assert len(Manifest(path).keyword_search(DEFAULT, "保修期", 5)) == 1
     manifest = Manifest(path)
     assert [row.failure for row in manifest.rows("default")] == [None, None]
     manifest.add_failure("default", "/b", "b", PRINT, "it is empty", "empty")
@@ -187,7 +189,7 @@ def test_any_question_is_a_keyword_search(
     manifest: Manifest, hashed_embeddings: HashedEmbeddings, question: str
 ) -> None:
     publish(manifest, hashed_embeddings, "/a", "green apples")
-    assert len(manifest.keyword_search("default", question, 5)) == ("apples" in question)
+    assert len(manifest.keyword_search(DEFAULT, question, 5)) == ("apples" in question)
 
 
 def test_a_snapshot_keeps_what_it_has_found(manifest: Manifest, hashed_embeddings: HashedEmbeddings) -> None:

@@ -7,6 +7,7 @@ from langchain_core.documents import Document
 
 from rag.retriever import LibraryRetriever, beginning
 from rag.splitter import document_text
+from rag.types import Scope
 
 
 @pytest.fixture
@@ -19,9 +20,8 @@ def retriever(library: HashedLibrary, k: int, **fields: Any) -> LibraryRetriever
         manifest=library.manifest,
         index=library.index,
         embeddings=library.embedder,
-        collection="default",
         k=k,
-        **fields,
+        **{"scope": Scope(("default",)), **fields},
     )
 
 
@@ -80,3 +80,46 @@ def test_what_is_too_long_keeps_its_beginning_and_its_end_moves() -> None:
     cut = beginning(whole, 2, lambda passage: len(passage.page_content.split()))
     assert cut.page_content.split() == ["one", "two"]
     assert (cut.metadata["start"], cut.metadata["end"]) == (100, 100 + len(cut.page_content))
+
+
+def sources(found: list[Document]) -> set[str]:
+    return {passage.metadata["source"] for passage in found}
+
+
+def test_a_narrow_scope_fills_its_k(tmp_path: Path) -> None:
+    """Forty documents answer better than the one that is asked, which is found all the same, and k times."""
+    library = HashedLibrary(tmp_path / "library", chunk_size=120, chunk_overlap=20)
+    others = HashedLibrary(tmp_path / "library", chunk_size=120, chunk_overlap=20, collection="others")
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for number in range(40):
+        (folder / f"{number}.txt").write_text(f"Number {number}: what did the keeper write of the lamp?\n" * 6)
+    library.ingest(folder)
+    far = "".join(f"1\n00:0{at}:00,000 --> 00:0{at}:20,000\nFigs of hour {at} ripened.\n\n" for at in range(6))
+    (tmp_path / "figs.srt").write_text(far)
+    library.ingest(tmp_path / "figs.srt")
+    (tmp_path / "other.txt").write_text("What the keeper of another house wrote.\n")
+    others.ingest(tmp_path / "other.txt")
+    question = "What did the keeper write of the lamp?"
+    figs = library.manifest.named("default", "figs.srt").id
+    assert "figs.srt" not in sources(retriever(library, 5).invoke(question))
+    found = retriever(library, 5, scope=Scope(("default",), (figs,))).invoke(question)
+    assert (sources(found), len(found)) == ({"figs.srt"}, 5)
+    assert sources(retriever(library, 5, scope=Scope(("others",))).invoke(question)) == {"other.txt"}
+    both = retriever(library, 5, scope=Scope(("default", "others"))).invoke("Which keeper wrote of another house?")
+    assert sources(both) > {"other.txt"}
+    assert retriever(library, 5, scope=Scope(("others",), (figs,))).invoke(question) == []
+    assert retriever(library, 5, scope=Scope(("nowhere",))).invoke(question) == []
+    assert library.problems() == []
+
+
+def test_the_nearest_of_a_document_are_the_nearest(library: HashedLibrary, tmp_path: Path) -> None:
+    (tmp_path / "story.txt").write_text(STORY)
+    library.ingest(tmp_path / "story.txt")
+    ids = library.manifest.all_chunk_ids("default")
+    vectors = library.manifest.vectors(ids)
+    scope = Scope(("default",), (library.manifest.named("default", "story.txt").id,))
+    for at in (0, 7, len(ids) - 1):
+        by_hand = sorted(ids, key=lambda each: -float(vectors[ids.index(each)] @ vectors[at]))[:4]
+        assert library.manifest.nearest(scope, vectors[at], 4) == by_hand
+        assert library.index.search("default", vectors[at].tolist(), 4) == by_hand

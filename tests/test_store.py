@@ -67,6 +67,32 @@ def test_what_is_added_is_found_and_what_is_deleted_is_not(tmp_path: Path) -> No
     assert_whole(index, truth)
 
 
+def test_several_collections_are_searched_as_one(tmp_path: Path) -> None:
+    truth = Vectors(60)
+    index = VectorIndex(tmp_path / "chroma", truth)
+    for name, ids in (("even", range(2, 61, 2)), ("odd", range(1, 61, 2))):
+        index.add(name, list(ids), truth.vectors(list(ids)))
+    index.add("whole", truth.all_chunk_ids("default"), truth.all)
+    for vector in truth.all[:5].tolist():
+        assert index.search_all(["even", "nowhere", "odd"], vector, 7) == index.search("whole", vector, 7)
+
+
+def test_a_collection_that_is_dropped_leaves_no_bytes(tmp_path: Path) -> None:
+    truth = Vectors(300)
+    index = filled(tmp_path, truth)
+    index.add("leaving", [1001, 1002, 1003], truth.all[:3] * -1)
+    index.add("leaving", list(range(2000, 2200)), truth.all[:200] * -1)
+    index.drop("leaving")
+    index.drop("nowhere")
+    assert index.search("leaving", truth.all[0].tolist(), 5) == []
+    folders = [path for path in (tmp_path / "chroma").iterdir() if path.is_dir()]
+    index.close()
+    gone = (truth.all[5] * -1).tobytes()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and gone in path.read_bytes()]
+    assert len(folders) == 1
+    assert_whole(VectorIndex(tmp_path / "chroma", truth), truth)
+
+
 def remove(chroma: Path) -> None:
     shutil.rmtree(chroma)
 

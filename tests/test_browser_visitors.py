@@ -1,0 +1,201 @@
+"""Two people in two browsers, who see nothing of each other; and what a question is asked of. No model is loaded."""
+
+from __future__ import annotations
+
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from app_process import AppProcess
+from gradio_client import Client
+from hashed_library import HashedLibrary
+from page_fakes import LIBRARY, Fakes
+from playwright.sync_api import expect
+from test_browser_page import ask, browser, site  # noqa: F401  (the fixtures)
+from test_llm_openai import Handler
+
+from rag.types import Scope
+
+pytestmark = pytest.mark.browser
+
+SLOW = 60_000  # milliseconds: it is a process of its own, on a machine that may be busy
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    """An app as it is deployed for others, with one shared document."""
+    folder = tmp_path_factory.mktemp("public")
+    (folder / "harbour.md").write_text("The harbour master of Velm opens the lock at seven.\n")
+    HashedLibrary(folder / "library").ingest(folder / "harbour.md")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as model:
+        threading.Thread(target=model.serve_forever, daemon=True).start()
+        process = AppProcess(
+            folder / "library",
+            "--no-samples",
+            environment={
+                "RAG_LLM_BASE_URL": f"http://127.0.0.1:{model.server_port}/v1",
+                "RAG_LLM_MODEL": "served",
+                "RAG_SEPARATE_VISITORS": "true",
+                "RAG_VISITOR_FILES": "2",
+                "GRADIO_TEMP_DIR": str(folder / "temporary"),
+            },
+            program="tests/hashed_app.py",
+        )
+        process.wait_for_page(180)
+        yield process
+        process.kill()
+        print(process.written("stderr"))
+        model.shutdown()
+
+
+@pytest.fixture
+def visitors(browser: Any, public: AppProcess) -> Iterator[tuple[Any, Any]]:  # noqa: F811
+    """Two browsers that look at it."""
+    contexts = [browser.new_context(viewport={"width": 1440, "height": 900}) for _ in range(2)]
+    tabs = []
+    for context in contexts:
+        context.set_default_timeout(SLOW)
+        tabs.append(context.new_page())
+        tabs[-1].goto(public.address)
+        expect(tabs[-1].locator("#documents h2")).to_have_text("Library · 1 document", timeout=SLOW)
+        expect(tabs[-1].locator("#status .status")).to_have_count(0, timeout=SLOW)
+    yield tabs[0], tabs[1]
+    for context in contexts:
+        context.close()
+
+
+def listed(tab: Any) -> list[str]:
+    return [name.strip() for name in tab.locator("#documents .doc .name").all_inner_texts()]
+
+
+def status_of(address: str) -> int:
+    try:
+        with urllib.request.urlopen(address, timeout=20) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_two_visitors_see_nothing_of_each_other(public: AppProcess, visitors: tuple[Any, Any], tmp_path: Path) -> None:
+    ann, ben = visitors
+    note = tmp_path / "jelly.md"
+    note.write_text("The quince jelly of Annabel needs exactly nine spoons of sugar.\n")
+    with ann.expect_response(lambda reply: "/gradio_api/upload?" in reply.url) as uploaded:
+        ann.set_input_files("#upload input[type=file]", note)
+    (path,) = uploaded.value.json()
+    expect(ann.locator("#documents .doc", has_text="jelly.md")).to_contain_text("ready", timeout=SLOW)
+    assert listed(ann) == ["jelly.md", "harbour.md"]
+    assert ann.locator("#documents [data-forget]").count() == 1  # the shared one cannot be deleted
+    ask(ann, "How many spoons of sugar does the quince jelly need?")
+    expect(ann.locator("#answer .meta")).to_be_visible(timeout=SLOW)
+    expect(ann.locator("#sources .src", has_text="jelly.md")).to_be_visible(timeout=SLOW)
+
+    ask(ben, "How many spoons of sugar does the quince jelly need?")
+    expect(ben.locator("#answer .meta")).to_be_visible(timeout=SLOW)
+    expect(ben.locator("#conversations .doc")).to_have_count(1, timeout=SLOW)  # it is kept
+    assert listed(ben) == ["harbour.md"]
+    ben.reload()
+    expect(ben.locator("#answer .meta")).to_be_visible(timeout=SLOW)
+    assert listed(ben) == ["harbour.md"]
+    assert "jelly.md" not in ben.content()
+    expect(ben.locator("#conversations .doc")).to_have_count(1, timeout=SLOW)
+
+    token = ann.evaluate("localStorage.getItem('footnote-visitor')")
+    other = ben.evaluate("localStorage.getItem('footnote-visitor')")
+    assert token and other and token != other
+    client = Client(public.address, verbose=False, analytics_enabled=False)
+    named = {
+        each: [d["source"] for d in client.predict(visitor=each, api_name="/documents")] for each in (token, other)
+    }
+    assert named == {token: ["jelly.md", "harbour.md"], other: ["harbour.md"]}
+    assert path.endswith("jelly.md")
+    assert status_of(f"{public.address}/gradio_api/file={path}") == 404
+    assert not Path(path).exists()
+
+    ann.reload()
+    expect(ann.locator("#documents .doc", has_text="jelly.md")).to_be_visible(timeout=SLOW)
+    ann.click("#leave summary")
+    expect(ann.locator("#leave")).to_contain_text("This cannot be undone", timeout=SLOW)
+    ann.click("#leave [data-leave]")
+    expect(ann.locator("#leave [role=status]")).to_contain_text("are removed", timeout=SLOW)
+    assert listed(ann) == ["harbour.md"]
+    expect(ann.locator("#conversations .doc")).to_have_count(0, timeout=SLOW)
+    expect(ann.locator("#answer .q")).to_have_count(0, timeout=SLOW)
+    expect(ben.locator("#conversations .doc")).to_have_count(1, timeout=SLOW)
+    left = [each for each in public.library.rglob("*") if each.is_file() and b"quince jelly of" in each.read_bytes()]
+    assert left == []
+
+
+def test_a_visitor_s_room_ends_with_a_message(visitors: tuple[Any, Any], tmp_path: Path) -> None:
+    ann, _ = visitors
+    files = [tmp_path / f"{name}.md" for name in ("one", "two", "three")]
+    for file in files:
+        file.write_text(f"This is note {file.stem}.\n")
+    ann.set_input_files("#upload input[type=file]", files)
+    expect(ann.locator("#uploads .doc", has_text="three.md")).to_contain_text(
+        "a visitor may have 2 documents", timeout=SLOW
+    )
+    assert listed(ann) == ["one.md", "two.md", "harbour.md"]
+
+
+def test_what_is_asked_is_chosen_from_the_ask_box(site: Any) -> None:  # noqa: F811
+    fakes = Fakes(LIBRARY[:4], pace=0.003)
+    tab = site(fakes).tab()
+    expect(tab.locator("#scope-told")).to_contain_text("Asked of all documents")
+    tab.focus("#scope-toggle")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#scope-look input")).to_be_focused()
+    tab.keyboard.type("warr")
+    expect(tab.locator("#scope-choices label")).to_have_text(["Warranty 2026.html"])
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Space")
+    expect(tab.locator("#scope-told")).to_contain_text("Asked of Warranty 2026.html")
+    tab.keyboard.press("Escape")
+    expect(tab.locator("#scope-panel")).to_be_hidden()
+    expect(tab.locator("#scope-toggle")).to_be_focused()
+    fakes.refuse = True
+    ask(tab)
+    expect(tab.locator("#answer .searched")).to_contain_text("Searched 1 document (Warranty 2026.html) for this")
+    assert fakes.scopes == [Scope((), (2,))]
+    tab.click("#scope-told [data-every]")
+    expect(tab.locator("#scope-told")).to_contain_text("Asked of all documents")
+    tab.click("#documents [data-view]")
+    tab.check("[data-pick='1']")
+    tab.check("[data-pick='3']")
+    expect(tab.locator(".bulk strong")).to_have_text("2 documents selected")
+    tab.click(".bulk [data-only]")
+    expect(tab.locator("#scope-told")).to_contain_text("Kettle K3 manual.pdf, service/calls 2025.csv")
+    expect(tab.locator("#ask-box")).to_be_visible()
+    ask(tab)
+    expect(tab.locator("#answer .searched")).to_contain_text("Searched 2 documents")
+    assert fakes.scopes[-1] == Scope((), (1, 3))
+
+
+def test_collections_are_listed_filtered_and_chosen_on_a_phone_too(site: Any) -> None:  # noqa: F811
+    from dataclasses import replace
+
+    fakes = Fakes([*LIBRARY[:2], replace(LIBRARY[2], collection="service")], pace=0.003)
+    tab = site(fakes).tab(390, 844)
+    expect(tab.locator("#scope-told")).to_contain_text("Asked of 2 documents")  # those of the usual collection
+    tab.click("#scope-toggle")
+    box = tab.locator("#scope-panel").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert box["y"] >= 0
+    tab.check("#scope-choices input[value=service]")
+    expect(tab.locator("#scope-told")).to_contain_text("Asked of default, service")
+    tab.uncheck("#scope-choices input[value=default]")
+    expect(tab.locator("#scope-told")).to_contain_text("Asked of service")
+    tab.keyboard.press("Escape")
+    ask(tab)
+    expect(tab.locator("#answer .meta")).to_be_visible()
+    assert fakes.scopes == [Scope(("service",))]
+    tab.click("#library-toggle")
+    tab.click("#documents [data-view]")
+    tab.select_option("#look-gather", "service")
+    expect(tab.locator("#shelf-rows tbody th")).to_have_text(["service/calls 2025.csv"])

@@ -19,7 +19,7 @@ from rag.evaluate_records import ask_each
 from rag.evaluate_set import Signalled, load_questions, sample
 from rag.evaluate_systems import Footnote
 from rag.models import Report
-from rag.refusal import SHIPPED, Calibration, Signals, log_odds
+from rag.refusal import SHIPPED, Calibration, Signals, features
 
 _FOLDS = 5
 _STRENGTH = 10.0  # of the data against the wish for small weights: a cosine has a narrow range
@@ -69,11 +69,11 @@ def fit(signals: Sequence[Signals], answerable: Sequence[bool], passed_over: int
         raise EvaluationError(
             f"too few questions to fit to: {yes_count} answerable, {no_count} not; at least {_FOLDS} of each are needed"
         )
-    features = np.array([(log_odds(one.yes), one.cosine) for one in signals])
+    weighed = np.array([features(one) for one in signals])
     labels = np.array(answerable)
-    regression = LogisticRegression(class_weight="balanced", C=_STRENGTH).fit(features, labels)
+    regression = LogisticRegression(class_weight="balanced", C=_STRENGTH).fit(weighed, labels)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-    held_out = cross_val_predict(regression, features, labels, cv=folds, method="predict_proba")[:, 1]
+    held_out = cross_val_predict(regression, weighed, labels, cv=folds, method="predict_proba")[:, 1]
     yes, cosine = regression.coef_[0]
     return Fit(
         Calibration(round(float(regression.intercept_[0]), 3), round(float(yes), 3), round(float(cosine), 3)),

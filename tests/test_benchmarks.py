@@ -1,8 +1,10 @@
 """The benchmarks that have no test file of their own, at their smallest."""
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks import retrieval, scale
+from benchmarks import plots, results, retrieval, scale
 from rag.evaluate_table import Results
 from rag.ranking import LONGEST, Weights
 
@@ -30,3 +32,40 @@ def test_the_growth_of_retrieval_is_measured(capsys: pytest.CaptureFixture[str])
     count, *figures = (float(cell.replace(",", "")) for cell in row.strip("| ").split("|"))
     assert 20 <= count <= 80
     assert all(figure > 0 for figure in figures)
+
+
+ROWS = """
+| what | engine | median | times torch fp32 |
+| --- | --- | --- | --- |
+| one question | torch fp32 | 100 ms | 1.0 |
+| one question | OpenVINO bf16 | 24 ms | 11.9 (8.4 to 28.6) |
+
+| chunks | search p50, ms | p95, ms |
+| --- | --- | --- |
+| 1,000 | 20 | 31 |
+"""
+
+
+def test_what_a_benchmark_printed_becomes_the_readme_s_rows_and_plots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"command": "python -m benchmarks.x", "date": "2026-11-23"}
+    engines, sizes = (list(results.read_tables(part.splitlines())) for part in ROWS.split("\n\n"))
+    kept = {"embedding": {**told, "rows": engines}, "scale": {**told, "rows": sizes}}
+    command, date = "`python -m benchmarks.x`", "2026-11-23"
+    assert results.summary(kept) == [
+        ("embedding, one question, beside torch fp32", "11.9 times as fast", command, date),
+        (
+            "a search of 1,000 chunks, its question embedded",
+            "20 ms at the median, 31 ms at the 95th percentile",
+            command,
+            date,
+        ),
+    ]
+    monkeypatch.setattr(plots, "PLOTS", tmp_path)
+    drawn = plots.draw(kept)
+    assert sorted(path.name for path in drawn) == [
+        "growth-dark.svg", "growth-light.svg", "speed-dark.svg", "speed-light.svg",
+    ]  # fmt: skip
+    assert plots.draw(kept) == drawn
+    assert results.summary({}) == plots.draw({}) == []

@@ -8,11 +8,12 @@ from contextlib import closing
 
 from langchain_core.language_models.chat_models import BaseChatModel
 
-from rag.chain import model_name, peak_memory_mb
+from rag.chain import model_name
 from rag.config import Settings
 from rag.follow_ups import standalone
 from rag.prompts import ALONE
-from rag.types import Answer, AnswerEvent, Timings, Token, Turn
+from rag.timings import make_timings
+from rag.types import Answer, AnswerEvent, Token, Turn
 
 
 def stream_alone(
@@ -36,15 +37,5 @@ def stream_alone(
             usage = getattr(piece, "usage_metadata", None)
             if usage:
                 prompt_tokens, answer_tokens = usage["input_tokens"], usage["output_tokens"]
-    ended = time.monotonic()
-    writing = ended - (first or ended)
-    timings = Timings(
-        retrieve_s=0.0,
-        first_token_s=round((first or ended) - began, 3),
-        total_s=round(ended - began, 3),
-        prompt_tokens=prompt_tokens,
-        answer_tokens=answer_tokens,
-        tokens_per_s=round(answer_tokens / writing, 1) if writing > 0 else 0.0,
-        peak_memory_mb=round(peak_memory_mb(), 1),
-    )
+    timings = make_timings(began, began, first, time.monotonic(), prompt_tokens, answer_tokens)
     yield Answer(question, text.strip(), False, (), (), (), timings, model_name(llm))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import queue
-import resource
-import sys
 import threading
 import time
 import warnings
@@ -38,6 +36,7 @@ from rag.prompts import (
 )
 from rag.refusal import SHIPPED, Calibration, Judge, Signals, find_signals
 from rag.retriever import LibraryRetriever
+from rag.timings import make_timings
 from rag.types import Answer, AnswerEvent, Citation, Sentence, Sources, Timings, Token, Turn
 
 _SURE = 0.75  # from here on an answer stands though the check of words finds it in no source, as with a translation
@@ -256,24 +255,8 @@ def _in_thread(work: Callable[[], object], events: _Events) -> None:
 
 
 def _timings(events: _Events, began: float) -> Timings:
-    ended = time.monotonic()
-    first = events.first_token_at or ended
-    writing = ended - first
-    return Timings(
-        retrieve_s=round((events.retrieved_at or ended) - began, 3),
-        first_token_s=round(first - began, 3),
-        total_s=round(ended - began, 3),
-        prompt_tokens=events.prompt_tokens,
-        answer_tokens=events.answer_tokens,
-        tokens_per_s=round(events.answer_tokens / writing, 1) if writing > 0 else 0.0,
-        peak_memory_mb=round(peak_memory_mb(), 1),
-    )
-
-
-def peak_memory_mb() -> float:
-    """The most resident memory this process has had, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    moments = (began, events.retrieved_at, events.first_token_at, time.monotonic())
+    return make_timings(*moments, events.prompt_tokens, events.answer_tokens)
 
 
 def model_name(llm: BaseChatModel) -> str:

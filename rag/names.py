@@ -12,7 +12,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
 _ENGLISH = re.compile(  # words that German, French and Spanish do not have
     r"\b(?:and|are|by|did|does|for|from|how|is|of|that|the|to|were|what|when|where|which|who|why|with)\b", re.IGNORECASE
 )
-_BREAK = re.compile(r"[.!?:]\s")  # the next word is capitalised in any case
+_BREAK = re.compile(r"[.!?:][\"'”’)\]]*\s")  # the next word is capitalised in any case
 _ALIKE = 0.9  # "Wessel" and "Wesel" are; "Slovakia" and "Slovenia" are not
 _ROOT = 5  # letters that stand for a word: "American" and "America" meet
 

@@ -13,6 +13,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from rag.prompts import JUDGE, REFUSAL, show_source
 
 SURE = 0.85  # a passage of which the model says Yes so surely is the one
+_SIGNALS = "passage by passage"  # another word when a signal comes to mean something else: older fits do not hold
 _LEAST, _MOST = 0.02, 0.99  # a model is never surer than this, one way or the other
 _NEAR = 0.45  # a cosine: what is nearer than this is about the right thing, and how near says no more
 
@@ -54,13 +55,20 @@ def features(signals: Signals) -> tuple[float, float]:
 
 def dump_calibration(calibration: Calibration, models: str) -> str:
     """What a library keeps of a calibration, and of the models that it was fitted on."""
-    return json.dumps(calibration._asdict() | {"models": models})
+    return json.dumps(calibration._asdict() | _fitted_on(models))
 
 
 def load_calibration(kept: str | None, models: str) -> Calibration:
-    """The calibration that a library keeps if it was fitted on these models, else the shipped one."""
+    """The calibration that a library keeps if it was fitted on these models and signals, else the shipped one."""
     fields = json.loads(kept) if kept else {}
-    return Calibration(**fields) if fields.pop("models", None) == models else SHIPPED
+    fitted_on = {key: value for key, value in fields.items() if key not in Calibration._fields}
+    if fitted_on != _fitted_on(models):
+        return SHIPPED
+    return Calibration(**{key: fields[key] for key in Calibration._fields})
+
+
+def _fitted_on(models: str) -> dict[str, object]:
+    return {"models": models, "signals": _SIGNALS}
 
 
 class Reading(NamedTuple):

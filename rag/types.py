@@ -116,8 +116,7 @@ class Answer:
     """The finished answer.
 
     `text` carries [n] markers that were checked against the sources; `citations` are the sources it cites, in order of
-    number; `sources` are all that the model was given. A refused answer cites nothing and keeps the nearest passages
-    in `sources`.
+    number; `sources` are all that were found. A refused answer cites nothing and keeps the nearest passages in them.
     """
 
     question: str

@@ -281,7 +281,7 @@ class Texts:
 
     META_WHAT = Text(
         {
-            "read": "passages that the model read for this answer",
+            "read": "passages found for this answer; a fact is answered from the one that states it",
             "first": "from your question to the first word",
             "total": "from your question to the last word",
             "speed": "how fast the model wrote, once it had begun; a token is about three quarters of a word",
@@ -289,7 +289,7 @@ class Texts:
             "memory": "the most memory that Footnote has taken on this machine since it started",
         },
         {
-            "read": "模型为这个回答阅读的段落",
+            "read": "为这个回答找到的段落；事实性问题只依据其中写明答案的那一段",
             "first": "从提问到写出第一个字",
             "total": "从提问到写完",
             "speed": "模型开始写之后的速度；一个词元约合四分之三个英文单词",
@@ -297,7 +297,7 @@ class Texts:
             "memory": "Footnote 启动以来在这台机器上占用内存的峰值",
         },
     )
-    META_READ = Text("{count} read", "读过 {count}")
+    META_READ = Text("{count} found", "找到 {count}")
     META_FIRST = Text("first word {seconds} s", "首字 {seconds} 秒")
     META_TOTAL = Text("{seconds} s in all", "共 {seconds} 秒")
     META_SPEED = Text("{speed} tokens/s", "{speed} 词元/秒")

@@ -98,7 +98,7 @@ def test_an_answer_streams_beside_its_sources_and_opens_its_first_proof(site: An
     assert tab.input_value("#ask-box textarea") == ""
     expect(tab.locator("#answer .un")).to_have_text("A receipt for the descaler is needed.")
     expect(tab.locator("#answer .flag")).to_have_text("not found in your documents")
-    expect(tab.locator("#answer .meta")).to_contain_text("3 sources read · first word 1.9 s · 3.4 s in all")
+    expect(tab.locator("#answer .meta")).to_contain_text("3 sources found · first word 1.9 s · 3.4 s in all")
     expect(tab.locator("#proof mark")).to_have_text(CITED)
     expect(tab.locator("#answer")).to_have_attribute("aria-live", "polite")
     expect(tab.locator("#answer")).to_have_attribute("aria-busy", "false")

@@ -1,3 +1,4 @@
+import json
 import random
 
 import pytest
@@ -46,3 +47,5 @@ def test_a_library_keeps_a_calibration_for_its_models_only() -> None:
     kept = dump_calibration(own, "mpnet, qwen")
     assert load_calibration(kept, "mpnet, qwen") == own
     assert load_calibration(kept, "mpnet, llama") == load_calibration(None, "mpnet, qwen") == SHIPPED
+    older = json.dumps(own._asdict() | {"models": "mpnet, qwen"})  # over all passages at once
+    assert load_calibration(older, "mpnet, qwen") == SHIPPED

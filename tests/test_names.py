@@ -18,6 +18,7 @@ from rag.names import absent_names, file_words
         ("Was steht in der Garantie an Kosten?", []),
         ("Dualit?", []),
         ("What is the Herve Cloud Box?", ["Box"]),  # "HerveCloud" is there, in one word
+        ("Who said of the kettle “go.” Then what is its warranty?", []),
         ("Is there a warranty? Please list its terms.", []),  # a sentence begins with a capital in any case
     ],
 )

@@ -289,7 +289,7 @@ def test_the_phases_say_what_happens() -> None:
 
 def test_the_meta_line_gives_the_cost() -> None:
     text = Tags(talk.render_turn(ENGLISH, answered(Sentence("A.", (1,)), model="Qwen2.5 1.5B"), 0, None)).text
-    assert "2 sources read · first word 1.9 s · 3.4 s in all · 23 tokens/s · Qwen2.5 1.5B · 3.1 GB memory" in text
+    assert "2 sources found · first word 1.9 s · 3.4 s in all · 23 tokens/s · Qwen2.5 1.5B · 3.1 GB memory" in text
     assert "3.1 GB memory: the most memory that Footnote has taken" in text
 
 

@@ -114,7 +114,13 @@ def speed_ups(results: dict[str, Any]) -> list[Figure]:
             what = f"embedding, {row['what']}, beside torch fp32"
             found.append(Figure(what, number(row["times torch fp32"]), "embedding"))
     if ratios := [number(row["ratio by the cores"]) for row in _rows(results, "ingestion")]:
-        found.append(Figure("folder to searchable, beside the plain chain", statistics.median(ratios), "ingestion"))
+        found.append(
+            Figure(
+                "folder to searchable, beside the plain chain, by seconds of the cores",
+                statistics.median(ratios),
+                "ingestion",
+            )
+        )
     return found
 
 

@@ -40,7 +40,11 @@ Data runs one way through the house; a module imports only from floors below its
 Nothing is re-exported here, so that importing any part stays fast.
 """
 
+import os
 import sys
 
 # OpenVINO tells Google Analytics of every import and conversion, unasked, unless its reporter cannot be imported.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is Python's own way to say so
+# ONNX Runtime keeps an identity of the machine and tells Microsoft of every model it opens, unless this is in C's own
+# environment before it is loaded; its disable_telemetry_events() comes too late.
+os.putenv("ORT_DISABLE_TELEMETRY", "1")

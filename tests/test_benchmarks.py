@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from format_files import CASES
 
-from benchmarks import plots, results, retrieval, scale
+from benchmarks import plots, results, retrieval, scale, throughput
 from rag.evaluate_table import Results
 from rag.ranking import LONGEST, Weights
 
@@ -69,3 +70,22 @@ def test_what_a_benchmark_printed_becomes_the_readme_s_rows_and_plots(
     ]  # fmt: skip
     assert plots.draw(kept) == drawn
     assert results.summary({}) == plots.draw({}) == []
+
+
+def test_throughput_is_compared_on_what_both_read(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<p>Pears are soft.</p>" * 50)
+    (tmp_path / "b.html").write_bytes(b"\0" * 50)  # which nobody reads
+    paths = sorted(tmp_path.iterdir())
+    files, ours, theirs, ratio, text = throughput.compare(paths, lambda path: path.read_text().strip("\0"), 2)
+    assert files == "1 of 2"
+    assert ours.endswith(" MB/s") and theirs.endswith(" MB/s")
+    assert float(ratio.split()[0]) < 1 < float(text)  # reading is faster than parsing, and counts the tags
+    assert throughput.compare(paths, lambda path: "", 1) == []
+
+
+@pytest.mark.parametrize("suffix", sorted(set(throughput.loaders()) - {".docx"}))  # the test's is too bare for it
+def test_the_libraries_beside_which_it_is_measured_read_their_formats(suffix: str, tmp_path: Path) -> None:
+    made = {Path(case.name).suffix: case.data for case in CASES}
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(made[suffix])
+    assert throughput.read(throughput.loaders()[suffix][1], path) > 40

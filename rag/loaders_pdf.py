@@ -16,7 +16,7 @@ import pypdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 from langchain_core.documents import Document
-from pypdf.errors import DependencyError, PyPdfError
+from pypdf.errors import DependencyError, DeprecationError, PyPdfError
 
 from rag.errors import DocumentError
 from rag.loaders_context import PICTURES_OFF, PICTURES_UNREAD, reads_pictures, report_progress
@@ -32,6 +32,7 @@ PDFIUM_LOCK = threading.Lock()  # for every use: pdfium is not thread-safe, not 
 _PYPDF_ERRORS = (
     PyPdfError,
     DependencyError,
+    DeprecationError,
     ArithmeticError,
     AttributeError,
     LookupError,

@@ -365,6 +365,12 @@ def test_pdf_pages_that_pdfium_cannot_read_are_read_again(write: Write, monkeypa
     assert [page.page_content for page in load(path)] == ["Seen by both", "Seen by the second only"]
 
 
+def test_pdf_pages_with_a_filter_s_old_name_do_not_cost_the_others(write: Write) -> None:
+    data = pdf("Pears", "").replace(b"/FlateDecode", b"/Fl         ")  # which pypdf 7 refuses by an error of its own
+    assert b"/Fl  " in data
+    assert [page.page_content for page in load(write("a.pdf", data))] == ["Pears", ""]
+
+
 def test_pdf_words_broken_at_a_line_end() -> None:
     pages = [
         "This exam\x02ple is a long\ufffeterm, third\x02party, and state-of\x02the-art AAA\x02rated plan.",

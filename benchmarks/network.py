@@ -101,21 +101,24 @@ def watch(command: Sequence[str | Path]) -> tuple[subprocess.CompletedProcess[st
 
 
 def tracer(trace: Path) -> list[str]:
-    """The command that writes the calls of the network into a file, if strace is there.
+    """The command that writes the calls of the network into a file, if strace is there and may be used.
 
     Not with --seccomp-bpf, which would be faster: a call that a worker's own filter refuses would not be seen.
     """
-    calls = "trace=socket,connect,sendto,sendmsg"
-    return ["strace", "--follow-forks", "--quiet=all", "-e", calls, "-o", str(trace)] if shutil.which("strace") else []
+    command = ["strace", "--follow-forks", "--quiet=all", "-e", "trace=socket,connect,sendto,sendmsg", "-o"]
+    return [*command, str(trace)] if works([*command, os.devnull]) else []
 
 
 def isolation() -> list[str]:
     """The command that gives a process an empty network, if this user may use it."""
     command = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
-    may = (
-        shutil.which("unshare") and subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
-    )
-    return command if may else []
+    return command if works(command) else []
+
+
+def works(command: list[str]) -> bool:
+    """Whether a command that runs another is there and may be used."""
+    found = shutil.which(command[0])
+    return found is not None and subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
 
 
 def told(counts: Counter[str]) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.network import ROOT, main, watch
+from benchmarks.network import ROOT, main, tracer, watch
 
 PAGE = '<html><head><base href="http://example.org/"><link rel=stylesheet href="a.css"></head><p>Pears<img src="b.png">'
 MARKUP = '<?xml version="1.0"?><!DOCTYPE a SYSTEM "http://example.org/a.dtd"><a>Plums</a>'
@@ -48,7 +47,7 @@ def test_what_python_tries_is_seen_and_refused(code: str) -> None:
     assert any(line.startswith("socket.") for line in tried)
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="native code is watched by strace alone")
+@pytest.mark.skipif(not tracer(Path(os.devnull)), reason="native code is watched by strace alone")
 def test_what_native_code_tries_is_seen_in_a_worker_too() -> None:
     native = "import ctypes; assert ctypes.CDLL(None).socket(2, 1, 0) {} 0"
     _, tried = watch([sys.executable, "-c", native.format(">")])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import sys
 import time
 import zipfile
@@ -83,6 +84,7 @@ def main(args: Sequence[str] | None = None) -> int:
     parser.add_argument("--speech", action="store_true", help="hear recordings as well; takes its time")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="put files here that make a fault")
     options = parser.parse_args(args)
+    logging.getLogger("rag.parsing").setLevel(logging.ERROR)  # a fault is told once, below
     seeds = {PurePath(case.name).suffix: case for case in CASES}
     if options.only:
         seeds = {suffix: case for suffix, case in seeds.items() if suffix in options.only}

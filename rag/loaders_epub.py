@@ -38,7 +38,9 @@ def load_epub(data: bytes) -> list[Document]:
 
 def _reading_order(package: zipfile.ZipFile) -> list[str]:
     """The parts that hold the text, in the order of the book's spine."""
-    rootfile = next(parse_part(package, _CONTAINER).iter("{*}rootfile"))
+    rootfile = next(parse_part(package, _CONTAINER).iter("{*}rootfile"), None)
+    if rootfile is None:
+        raise DocumentError("it is damaged, or not an EPUB book at all")
     book = attribute(rootfile, "full-path")
     root = parse_part(package, book)
     items = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from office_files import epub
+from office_files import epub, unzipped, zipped
 
 from rag.errors import DocumentError
 from rag.loaders import load_bytes
@@ -26,3 +26,9 @@ def test_a_book_with_locked_fonts_is_read_and_a_locked_one_is_not() -> None:
     assert load_bytes(epub("<p>Text</p>", encryption=encrypted("font.otf")), "a.epub")[0].page_content == "Text"
     with pytest.raises(DocumentError, match="locked by its seller"):
         load_bytes(epub("<p>Text</p>", encryption=encrypted("text/c0.xhtml")), "a.epub")
+
+
+def test_a_package_that_names_no_book_is_damaged() -> None:
+    parts = unzipped(epub("<p>Text</p>")) | {"META-INF/container.xml": "<container/>"}
+    with pytest.raises(DocumentError, match="damaged, or not an EPUB"):
+        load_bytes(zipped(parts), "a.epub")

@@ -84,7 +84,6 @@ def main(args: Sequence[str] | None = None) -> int:
     parser.add_argument("--speech", action="store_true", help="hear recordings as well; takes its time")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="put files here that make a fault")
     options = parser.parse_args(args)
-    logging.getLogger("rag.parsing").setLevel(logging.ERROR)  # a fault is told once, below
     seeds = {PurePath(case.name).suffix: case for case in CASES}
     if options.only:
         seeds = {suffix: case for suffix, case in seeds.items() if suffix in options.only}
@@ -208,4 +207,5 @@ def edited(data: bytes, edits: list[Edit]) -> bytes:
 
 
 if __name__ == "__main__":
+    logging.getLogger("rag.parsing").setLevel(logging.ERROR)  # a fault is told once, in the table
     sys.exit(main())

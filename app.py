@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import logging
 import os
 import re
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -226,15 +228,16 @@ def _serve(visitors: Visitors, conversations: Conversations, settings: Settings,
     options = launch_options(files)
     options["app_kwargs"]["middleware"] = [Middleware(SafeHeaders), Middleware(NoFiles)]
     try:
-        _, url, _ = build_ui(actions, files, visitor_hours=settings.visitor_hours).launch(
-            server_name=settings.host,
-            server_port=settings.port,
-            max_file_size=settings.max_file_mb * 2**20,
-            mcp_server=True,
-            prevent_thread_lock=True,
-            quiet=True,
-            **options,
-        )
+        with redirect_stdout(io.StringIO()):  # Gradio announces its MCP server there however quiet it is to be
+            _, url, _ = build_ui(actions, files, visitor_hours=settings.visitor_hours).launch(
+                server_name=settings.host,
+                server_port=settings.port,
+                max_file_size=settings.max_file_mb * 2**20,
+                mcp_server=True,
+                prevent_thread_lock=True,
+                quiet=True,
+                **options,
+            )
     except OSError as error:
         raise SettingError(f"the page could not be served on port {settings.port}; choose another --port") from error
     return str(url)

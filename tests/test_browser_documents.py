@@ -114,7 +114,7 @@ def test_a_document_is_read_again_where_it_stands(site: Any) -> None:  # noqa: F
     fakes = Fakes(LIBRARY[:4], pace=0.1)
     tab = opened(site(fakes).tab())
     tab.click("#shelf [data-again='4']")
-    expect(tab.locator("#shelf tbody tr", has_text="Scan 0093").locator(".state")).to_have_text("20 of 61 chunks")
+    expect(tab.locator("#shelf tbody tr", has_text="Scan 0093").locator(".state")).to_have_text("20 of 61 passages")
     expect(tab.locator("#shelf tbody tr", has_text="Scan 0093").locator(".state")).to_have_text("ready")
     expect(tab.locator("#shelf .why")).to_have_count(0)
     assert fakes.reread == [4]

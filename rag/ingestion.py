@@ -20,7 +20,7 @@ from rag.errors import DocumentError, LibraryError
 from rag.ingestion_changes import Candidate, Changes, Failed
 from rag.ingestion_files import File, find_files, is_gone, path_text
 from rag.ingestion_readers import Contents, Outcome, Readers
-from rag.ingestion_writer import BATCH, ChunkEmbedder, Writer
+from rag.ingestion_writer import BATCH, CHANGED, ChunkEmbedder, Writer
 from rag.manifest import Manifest
 from rag.parsing import WORKERS, ParserPool
 from rag.speech import SpeechModel
@@ -168,7 +168,7 @@ class Ingester:
                 path, source, max_bytes=max_bytes, ocr=ocr, speech=self._speech, stopped=stopped
             )
             if changes.has_changed(candidate):
-                raise DocumentError("it changed while it was being read; add it again", "unreadable")
+                raise DocumentError(CHANGED, "unreadable")
         except DocumentError as error:
             return Failed(candidate, error)
         return Contents(candidate, pages, [] if dry_run else self._split(pages))

@@ -11,14 +11,16 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 from langchain_core.documents import Document
 
-from rag.errors import LibraryError
-from rag.ingestion_changes import UNKNOWN, Changes, Failed, Known
+from rag.errors import DocumentError, LibraryError
+from rag.ingestion_changes import UNKNOWN, Candidate, Changes, Failed, Known, report_of
+from rag.ingestion_files import is_gone
 from rag.ingestion_readers import Contents, Outcome
 from rag.manifest import Manifest
 from rag.store import VectorIndex
 from rag.types import Progress
 
 BATCH = 32  # chunks embedded, and kept, at a time: what a kill can cost
+CHANGED = "it changed while it was being read; add it again"
 _FOREVER = 1e9  # seconds
 
 
@@ -85,38 +87,33 @@ class Writer:
     ) -> Generator[Progress, None, tuple[list[Outcome], int]]:
         """Write what became of some files. Returns it as it is now, and how many chunks were embedded."""
         embedded = 0
-        if found := [outcome for outcome in outcomes if isinstance(outcome, Contents)]:
-            committed, embedded = yield from self._commit(collection, changes, found)
-            outcomes = [committed.get(outcome.candidate.number, outcome) for outcome in outcomes]
+        if read := [outcome for outcome in outcomes if not isinstance(outcome, Known)]:
+            written, embedded = yield from self._commit(collection, changes, read)
+            outcomes = [written.get(outcome.candidate.number, outcome) for outcome in outcomes]
         for outcome in outcomes:
             if isinstance(outcome, Known):
                 self._keep(outcome)
-            elif isinstance(outcome, Failed):
-                self._fail(collection, changes, outcome)
         return list(outcomes), embedded
 
     def _commit(
-        self, collection: str, changes: Changes, found: Sequence[Contents]
+        self, collection: str, changes: Changes, read: Sequence[Contents | Failed]
     ) -> Generator[Progress, None, tuple[dict[int, Outcome], int]]:
         """Bring in files that were read: they become visible when all of their vectors are kept.
 
         Several at once, for what they hold is embedded, and put into the index, in fewer and fuller batches.
         """
-        source = found[0].candidate.file.source
+        source = read[0].candidate.file.source
         if self._others_turn():
             yield Progress(f"{source}: waiting for another writer of this library", 0, 0, "")
         with self.turn():
-            now: list[Contents | Known] = []
-            for contents in found:
-                candidate = changes.refreshed(contents.candidate)
-                known = changes.known(candidate)
-                if known and known.report.state == "unchanged":  # another writer was faster
-                    now.append(known)
-                else:
-                    now.append(replace(contents, candidate=candidate))
+            now = [_as_it_is_now(changes, outcome) for outcome in read]
             new = [outcome for outcome in now if isinstance(outcome, Contents)]
             embedded = yield from self._embed(source, [chunk for contents in new for chunk in contents.chunks])
-            self._publish(collection, changes, new)
+            if new:
+                self._publish(collection, changes, new)
+            for outcome in now:
+                if isinstance(outcome, Failed):
+                    self._fail(collection, changes, outcome)
         return {outcome.candidate.number: outcome for outcome in now}, embedded
 
     def _keep(self, known: Known) -> None:
@@ -165,3 +162,25 @@ class Writer:
         for document_id in documents:
             self._manifest.publish(document_id)
         self.sweep()
+
+
+def _as_it_is_now(changes: Changes, read: Contents | Failed) -> Outcome:
+    """What is to be written of a file that was read some time ago; a Known is not written.
+
+    Since then its document may have been deleted, it may have changed or gone, and another writer been faster.
+    """
+    candidate, file = changes.refreshed(read.candidate), read.candidate.file
+    if read.candidate.row and candidate.row is None:
+        return Known(candidate, report_of(candidate, "removed", "it was deleted while it was being read", "ready"))
+    known = changes.known(candidate)
+    if known and known.report.state == "unchanged":
+        return known
+    if candidate.found == UNKNOWN:  # it could not even be looked at
+        return read
+    looked = changes.look(candidate.number, file)
+    found = looked.found if isinstance(looked, Candidate) else looked.candidate.found
+    if (found.size, found.mtime_ns) != (candidate.found.size, candidate.found.mtime_ns):
+        if isinstance(looked, Candidate):
+            return Failed(looked, DocumentError(CHANGED, "unreadable"))
+        return Known(looked.candidate, looked.report) if is_gone(str(file.path)) else looked
+    return replace(read, candidate=candidate)

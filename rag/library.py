@@ -163,11 +163,11 @@ class Library:
                 writer.sweep()
                 self.manifest.drop_unused_vectors()
             self._index.drop(collection)
-        try:
-            if folder.exists():
-                shutil.rmtree(folder)
-        except OSError as error:
-            raise LibraryError(f"{folder} could not be removed: {error.strerror}") from error
+            try:
+                if folder.exists():
+                    shutil.rmtree(folder)  # in this turn: what was read of it meanwhile is found gone, and not kept
+            except OSError as error:
+                raise LibraryError(f"{folder} could not be removed: {error.strerror}") from error
 
     def documents(self, collection: str | None = None) -> list[DocumentInfo]:
         """The documents of the collection that is set, or of another one."""

@@ -20,7 +20,8 @@ from fpdf import FPDF
 from hashed_library import HashedLibrary, contents, table
 from langchain_core.documents import Document
 
-from rag.errors import LibraryError
+import rag.ingestion
+from rag.errors import DocumentError, LibraryError
 from rag.parsing import ParserPool
 from rag.retriever import LibraryRetriever
 from rag.types import FileReport, Progress, Scope
@@ -437,6 +438,111 @@ def test_a_file_that_changes_while_it_is_read_is_not_committed(
     monkeypatch.undo()
     assert library.states(docs / "pears.txt") == {"pears.txt": "added"}
     assert library.search("something", 1) == ["something else"]
+
+
+# ---- between the reading of a file and its turn
+
+
+@pytest.fixture
+def once_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Has something happen once a file is read and before what was read of it is written."""
+
+    def happen(act: Callable[[], object]) -> None:
+        acts = [act]
+        split, load = rag.ingestion.split_documents, ParserPool.load_documents
+
+        def split_then(*given: Any, **options: Any) -> list[Document]:
+            chunks = split(*given, **options)
+            if acts:
+                acts.pop()()
+            return chunks
+
+        def load_then(pool: ParserPool, *given: Any, **options: Any) -> Generator[Progress, None, list[Document]]:
+            try:
+                return (yield from load(pool, *given, **options))
+            except DocumentError:
+                if acts:
+                    acts.pop()()
+                raise
+
+        monkeypatch.setattr(rag.ingestion, "split_documents", split_then)
+        monkeypatch.setattr(ParserPool, "load_documents", load_then)
+
+    return happen
+
+
+@pytest.mark.parametrize("text", ['["a pear"]', "["], ids=["whole", "damaged"])
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "unlinked"])
+def test_what_is_deleted_while_it_is_read_again_stays_deleted(
+    library: HashedLibrary, tmp_path: Path, once_read: Any, text: str, kept: bool
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('["pear"]')
+    library.ingest(path)
+    rewrite(path, text)
+    other = HashedLibrary(library.settings.library)
+
+    def delete() -> None:
+        other.ingester.delete(other.manifest.named("default", "a.json").id)
+        if not kept:
+            path.unlink()
+
+    once_read(delete)
+    (report,) = library.ingest(path, again=True).files
+    assert (report.state, report.reason) == ("removed", "it was deleted while it was being read")
+    assert library.manifest.documents() == []
+    assert library.search("pear") == []
+    assert library.problems() == []
+
+
+@pytest.mark.parametrize("text", ['["a pear"]', "["], ids=["whole", "damaged"])
+def test_a_file_that_is_gone_once_it_is_read_is_told_and_leaves_nothing(
+    library: HashedLibrary, tmp_path: Path, once_read: Any, text: str
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    once_read(path.unlink)
+    (report,) = library.ingest(path).files
+    assert (report.state, report.outcome) == ("failed", "unreadable")
+    assert "No such file" in (report.reason or "")
+    assert library.manifest.documents() == []
+    assert library.problems() == []
+
+
+@pytest.mark.parametrize("old", ['["old"]', "["], ids=["whole", "damaged"])
+def test_an_older_version_never_replaces_what_another_writer_made_of_a_newer_one(
+    library: HashedLibrary, tmp_path: Path, once_read: Any, old: str
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('["oldest"]')
+    library.ingest(path)
+    rewrite(path, old)
+    other = HashedLibrary(library.settings.library)
+    new: list[FileReport] = []
+
+    def be_faster() -> None:
+        rewrite(path, '["new"]')
+        new.extend(other.ingest(path).files)
+
+    once_read(be_faster)
+    (report,) = library.ingest(path).files
+    assert ([each.state for each in new], report.state) == (["changed"], "unchanged")
+    assert library.search("anything") == ["new"]
+    assert reasons(library) == {"a.json": None}
+    assert library.problems() == []
+
+
+@pytest.mark.parametrize("text", ['["old"]', "["], ids=["whole", "damaged"])
+def test_a_file_that_changes_once_it_is_read_is_not_committed(
+    library: HashedLibrary, tmp_path: Path, once_read: Any, text: str
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    once_read(lambda: rewrite(path, '["new"]'))
+    (report,) = library.ingest(path).files
+    assert (report.state, report.reason) == ("failed", "it changed while it was being read; add it again")
+    assert library.states(path) == {"a.json": "added"}
+    assert library.search("anything") == ["new"]
 
 
 def test_a_dry_run_says_it_all_and_does_nothing(library: HashedLibrary, docs: Path) -> None:

@@ -15,6 +15,7 @@ from langchain_core.embeddings import Embeddings
 from rag.config import Settings
 from rag.errors import LibraryError
 from rag.ingestion import Ingester, IngestEvent
+from rag.ingestion_files import path_text
 from rag.ingestion_writer import Writer
 from rag.llm import load_llm
 from rag.manifest import Manifest
@@ -134,15 +135,27 @@ class Library:
     ) -> Generator[IngestEvent, None, IngestReport]:
         """Keep copies of these files in the library itself and bring them in. A taken name gets a number.
 
-        They go into the collection that is set, or into another one.
+        They go into the collection that is set, or into another one. Of what is not brought in, for this is closed or
+        fails, no copy stays.
         """
-        folder = self._uploads(collection or self.settings.collection)
+        collection = collection or self.settings.collection
+        folder = self._uploads(collection)
+        copies: list[Path] = []
+        made: list[Path] = []
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            copies = [_copy(file, folder) for file in files]
-        except OSError as error:
-            raise LibraryError(f"the upload could not be kept in {folder}: {error.strerror}") from error
-        return self._ingester(collection).ingest(copies, retry=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                for file in files:
+                    copy, is_new = _copy(file, folder)
+                    copies.append(copy)
+                    made += [copy] * is_new
+            except OSError as error:
+                raise LibraryError(f"the upload could not be kept in {folder}: {error.strerror}") from error
+            return (yield from self._ingester(collection).ingest(copies, retry=True))
+        finally:
+            for copy in made:
+                if self.manifest.find(collection, path_text(copy.resolve())) is None:
+                    copy.unlink(missing_ok=True)
 
     def delete(self, document_id: int) -> None:
         """Forget a document; of an upload the kept copy goes too, any other file stays where it is."""
@@ -317,15 +330,21 @@ class Library:
         return self.settings.library / "uploads" / collection
 
 
-def _copy(file: Path, folder: Path) -> Path:
-    """Copy a file into a folder under its own name, or a numbered one if another file has it; equal content is kept."""
+def _copy(file: Path, folder: Path) -> tuple[Path, bool]:
+    """Copy a file into a folder under its own name, or a numbered one if another file has it; equal content is kept.
+
+    Returns the copy, and whether it was made now.
+    """
     for number in range(1, 10_000):
         target = folder / (file.name if number == 1 else f"{file.stem} ({number}){file.suffix}")
         if not target.exists():
             partial = target.with_name(f".{target.name}.partial")  # hidden, so never ingested half written
-            shutil.copyfile(file, partial)
-            partial.replace(target)
-            return target
+            try:
+                shutil.copyfile(file, partial)
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
+            return target, True
         if target.stat().st_size == file.stat().st_size and target.read_bytes() == file.read_bytes():
-            return target
+            return target, False
     raise LibraryError(f"{folder} holds too many files called {file.name!r}; rename it")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 from hashed_library import HashedLibrary, parsers
 
 from rag.errors import LibraryError
@@ -58,3 +60,73 @@ def test_reading_again_what_is_gone_says_so_and_keeps_what_was_read(library: Lib
     (after,) = library.documents()
     assert (after.id, after.state) == (before.id, "ready")
     assert "cannot be read" in (after.reason or "")
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> list[Path]:
+    """Two files to upload."""
+    files = [tmp_path / "pears.txt", tmp_path / "broken.json"]
+    files[0].write_text("Pears are soft in autumn.")
+    files[1].write_text("[")
+    return files
+
+
+def kept(library: Library) -> set[str]:
+    """The names of all that uploads left in the library's folder."""
+    return {path.name for path in (library.settings.library / "uploads").rglob("*") if path.is_file()}
+
+
+def test_of_an_upload_that_is_cancelled_no_copy_stays(library: Library, given: list[Path]) -> None:
+    for collection in (None, "other"):
+        run = library.upload(given, collection)
+        next(run)
+        assert kept(library) == {"pears.txt", "broken.json"}
+        run.close()
+        assert kept(library) == set()
+    assert [each.source for each in library.manifest.documents()] == ["apples.md"]
+
+
+def test_of_an_upload_that_fails_what_was_there_before_stays(
+    library: Library, given: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(library.upload(given[:1]))
+    more = given[0].with_name("plums.txt")
+    more.write_text("Plums are blue.")
+
+    def full(texts: list[str]) -> list[list[float]]:
+        raise LibraryError("the disk is full")
+
+    monkeypatch.setattr(library._embeddings, "embed_documents", full)
+    with pytest.raises(LibraryError, match="the disk is full"):
+        list(library.upload([given[0], more]))
+    assert kept(library) == {"pears.txt"}
+    with pytest.raises(LibraryError, match="could not be kept"):
+        list(library.upload([more, more.with_name("nowhere.txt")]))
+    assert kept(library) == {"pears.txt"}
+
+
+def test_the_copy_of_what_could_not_be_read_stays_with_its_document(library: Library, given: list[Path]) -> None:
+    list(library.upload(given))
+    assert kept(library) == {"pears.txt", "broken.json"}
+    for document in library.documents():
+        if document.source != "apples.md":
+            library.delete(document.id)
+    assert kept(library) == set()
+
+
+def test_a_collection_s_copies_go_before_another_writer_has_its_turn(
+    library: Library, given: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(library.upload(given, "other"))
+    remove, waited = shutil.rmtree, []
+
+    def rmtree(folder: Path) -> None:
+        with pytest.raises(Timeout):
+            FileLock(library.settings.library / "writer.lock", thread_local=False).acquire(timeout=0)
+        waited.append(folder)
+        remove(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    library.drop_collection("other")
+    assert library.settings.library / "uploads" / "other" in waited
+    assert kept(library) == set()

@@ -32,6 +32,7 @@ ModelState = Literal["missing", "ok", "altered"]
 
 STAMPS = "verified.json"
 _BLOCK = 1 << 20
+_WAIT = 0.5  # seconds between two words about waiting for another process
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}  # weights on such a disk are fine, only hashed on every start
 _AGAIN = "fetch it again with `python -m rag models pull --again`, or delete the file"
@@ -88,12 +89,14 @@ def model_status(cache: Path, *, rehash: bool = False) -> list[ModelStatus]:
 def _lock(path: Path, model: Model, progress: Report) -> FileLock:
     """The lock, held: two processes that want the same model fetch it once. It dies with its holder."""
     lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        progress(Progress(f"Waiting for another process that fetches {model.name}", 0, model.size, "B"))
-        lock.acquire()
-    return lock
+    wait = 0.0
+    while True:
+        try:
+            lock.acquire(timeout=wait)
+            return lock
+        except Timeout:  # told again and again, so that whoever is told may end the wait by an exception
+            progress(Progress(f"Waiting for another process that fetches {model.name}", 0, model.size, "B"))
+            wait = _WAIT
 
 
 def _verify(model: Model, folder: Path, progress: Report, *, rehash: bool = False) -> list[File]:

@@ -79,7 +79,7 @@ class ParserPool:
         except SpeechModelNeeded:  # a worker has no network: its parent fetches what it lacks
             assert speech
             yield Progress(f"{source}: looking for the model that reads recordings", 0, 0, "")
-            return (yield from self._load({**request, "speech": speech.fetch()}, source, stopped))
+            return (yield from self._load({**request, "speech": speech.fetch(stopped)}, source, stopped))
 
     def _load(
         self, request: dict[str, Any], source: str, stopped: threading.Event

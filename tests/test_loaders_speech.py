@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Event, Thread
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from langchain_core.documents import Document
 from speech_files import Sound, recording, silence, speak
 
@@ -210,10 +213,63 @@ def test_a_fetch_that_failed_is_tried_again_later(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(speech.time, "monotonic", lambda: now[0])
     model = SpeechModel(load_settings())
     assert model.known() is None
-    assert "no network" in model.fetch()["refusal"] == model.fetch()["refusal"]
+    assert "no network" in model.fetch(Event())["refusal"] == model.fetch(Event())["refusal"]
     now[0] += 1000
     assert model.known() is None
-    assert model.fetch() == model.known() == {"folder": str(tmp_path)}
+    assert model.fetch(Event()) == model.known() == {"folder": str(tmp_path)}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("waiting", ["for the bytes", "for another thread", "for another process"])
+def test_nobody_waits_for_a_model_that_is_no_longer_wanted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, waiting: str
+) -> None:
+    model = SpeechModel(load_settings(cache=tmp_path))
+    stopped = Event()
+    if waiting == "for the bytes":
+
+        def endless(name: str, *, progress: Callable[[Progress], None], **_: Any) -> Path:
+            while True:
+                progress(Progress("Fetching", 0, 1, "B"))
+                stopped.wait(0.01)
+
+        monkeypatch.setattr(speech, "fetch_model", endless)
+    elif waiting == "for another thread":
+        model._lock.acquire()
+    else:
+        FileLock(tmp_path / f"{SPEECH}.lock").acquire()
+    told: list[str] = []
+
+    def fetch() -> None:
+        with pytest.raises(DocumentError, match="reading it was stopped") as raised:
+            model.fetch(stopped)
+        told.append(raised.value.outcome)
+
+    reader = Thread(target=fetch)
+    reader.start()
+    reader.join(0.3)
+    assert reader.is_alive()
+    stopped.set()
+    reader.join(10)
+    assert told == ["unreadable"]
+    assert model.known() is None
+
+
+def test_a_read_that_is_stopped_while_the_model_is_fetched_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "a.wav").write_bytes(recording(tone(1), "wav", "pcm_s16le"))
+    stopped = Event()
+
+    def endless(name: str, *, progress: Callable[[Progress], None], **_: Any) -> Path:
+        stopped.set()
+        progress(Progress("Fetching", 0, 1, "B"))
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(speech, "fetch_model", endless)
+    model = SpeechModel(load_settings(cache=tmp_path))
+    with closing(ParserPool(timeout=60, memory_mb=2048)) as pool, pytest.raises(DocumentError, match="was stopped"):
+        list(pool.load_documents(tmp_path / "a.wav", "a.wav", max_bytes=2**25, speech=model, stopped=stopped))
 
 
 def test_the_setting_turns_it_off(tmp_path: Path) -> None:

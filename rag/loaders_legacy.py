@@ -1,4 +1,7 @@
-"""Word 97 to 2003 (.doc) and PowerPoint 97 to 2003 (.ppt): made .docx and .pptx of, in memory of this process alone."""
+"""Word 97 to 2003 (.doc) and PowerPoint 97 to 2003 (.ppt): made .docx and .pptx of, in the folder for temporary files.
+
+In a worker that is a folder of its own, which its parent removes however the worker ends (parsing.py).
+"""
 
 from __future__ import annotations
 

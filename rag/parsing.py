@@ -14,6 +14,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -197,16 +198,20 @@ class _GrownError(Exception):
 
 
 class _Worker:
-    """One child process and its pipes, for one thread at a time. `fit`: it waits for a request.
+    """One child process, its pipes and its temporary folder, for one thread at a time. `fit`: it waits for a request.
 
     `peak_mb` is the most resident memory it was seen with, `high_mb` the most that was its own since its last request.
     """
 
     def __init__(self, memory_mb: int) -> None:
+        try:  # removed by this process, for a worker that is killed amid a file removes nothing
+            self._folder = tempfile.TemporaryDirectory(prefix="footnote-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise LibraryError(f"there is no room for temporary files: {error}; make some, or set TMPDIR") from error
         alive, self._lifeline = os.pipe()  # nothing is ever written to it; the kernel closes it when this process ends
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _COMMAND, _ROOT, str(alive), str(memory_mb)],
+                [sys.executable, "-c", _COMMAND, _ROOT, str(alive), str(memory_mb), self._folder.name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,  # until it is ready; then it prints nothing
@@ -216,6 +221,7 @@ class _Worker:
             )
         except OSError as error:
             os.close(self._lifeline)
+            self._folder.cleanup()
             raise LibraryError(f"the process that reads files could not be started: {error.strerror}") from error
         finally:
             os.close(alive)
@@ -281,6 +287,7 @@ class _Worker:
         os.close(self._lifeline)
         for pipe in (self._requests, self._replies, self._errors):
             pipe.close()
+        self._folder.cleanup()
 
 
 def _stop_all(workers: list[_Worker]) -> None:

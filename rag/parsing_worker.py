@@ -16,6 +16,7 @@ import resource
 import signal
 import struct
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -45,8 +46,12 @@ Send = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
-    """Answer requests until the parent closes the pipe. Arguments: the lifeline's descriptor, the memory in MiB."""
-    lifeline, memory_mb = (int(argument) for argument in sys.argv[1:])
+    """Answer requests until the parent closes the pipe. Arguments: the lifeline's descriptor, MiB of memory, a folder.
+
+    The folder is for temporary files: its parent removes it, however this process ends.
+    """
+    lifeline, memory_mb = (int(argument) for argument in sys.argv[1:3])
+    tempfile.tempdir = sys.argv[3]
     _die_with_parent(lifeline)
     yield_cores()  # to whoever answers a question: a scan may take minutes of every core
     _confine(memory_mb * 2**20)

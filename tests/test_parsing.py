@@ -10,10 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -258,6 +259,35 @@ def test_closing_and_forgetting_a_pool_stop_its_workers(tmp_path: Path, monkeypa
             pool.close()
         del pool
         assert gone(pid)
+
+
+@pytest.mark.parametrize(
+    "then", ["while True: time.sleep(1)", "os.kill(os.getpid(), signal.SIGKILL)", "report_progress(1, 1, 'pages')"]
+)
+def test_no_temporary_file_outlives_the_worker(
+    hasty: ParserPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    made, late = tmp_path / "made", tmp_path / "a.log"
+    late.write_text(
+        "import tempfile\nfolder = tempfile.mkdtemp()\nopen(folder + '/text', 'w').write('secret')\n"
+        f"open({str(made)!r}, 'w').write(folder)\n{then}"
+    )
+    with suppress(DocumentError):
+        finish(hasty, late)
+    hasty.close()
+    assert Path(made.read_text()).is_relative_to(tmp_path / "temporary")
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_without_a_place_for_temporary_files_the_reason_is_told(
+    hasty: ParserPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(LibraryError, match=r"no room for temporary files: .*nowhere.*TMPDIR"):
+        finish(hasty, tmp_path / "a.txt")
 
 
 def test_a_waiting_worker_that_died_is_replaced(pool: ParserPool, tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ from rag.types import Progress
 logger = logging.getLogger(__name__)
 
 MAX_TEXT = 256 * 2**20  # bytes of text taken from one file: what the parent holds of it
-WORKERS = min(len(os.sched_getaffinity(0)), 8)  # files read at once, and workers that wait for the next file
+WORKERS = min(len(os.sched_getaffinity(0)), 4)  # files read at once; each may take as much memory as is set
+_WARM = 2  # workers that wait for the next file; each may have grown to half of that
 _TICK = 0.1  # seconds between two looks at a worker's memory
 _START_TIMEOUT = 60.0  # seconds; a worker imports next to nothing before it answers
 _READ = 2**18
@@ -97,7 +98,7 @@ class ParserPool:
             own_mb = worker.own_mb()
             self.peak_mb = max(self.peak_mb, worker.peak_mb)
             # One that has grown would keep its memory, and start the next file with less
-            if worker.fit and own_mb < self._memory_mb / 2 and len(self._idle) < WORKERS:
+            if worker.fit and own_mb < self._memory_mb / 2 and len(self._idle) < _WARM:
                 self._idle.append(worker)
             else:
                 worker.stop()

@@ -322,6 +322,29 @@ def test_threads_read_side_by_side(pool: ParserPool, tmp_path: Path) -> None:
     assert len(set(pids)) == 2
 
 
+def test_of_many_that_were_needed_at_once_two_stay(
+    pool: ParserPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rag.parsing, "WORKERS", 4)  # as on a machine of many cores
+    runs = []
+    for name in ("a.log", "b.log", "c.log"):
+        (tmp_path / name).write_text("report_progress(os.getpid(), 0, 'pages')")
+        runs.append(pool.load_documents(tmp_path / name, name, max_bytes=MIB))
+    pids = [next(each).done for each in runs]
+    for each in runs:
+        list(each)
+    assert len(pool._idle) == 2
+    assert [alive(pid) for pid in pids] == [True, True, False]
+
+
+def test_no_more_are_read_at_once_than_memory_allows() -> None:
+    code = (
+        "import os; os.sched_getaffinity = lambda pid: set(range(64)); from rag.parsing import WORKERS; print(WORKERS)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    assert int(found.stdout) == 4
+
+
 @pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGINT])
 def test_no_worker_outlives_its_parent(tmp_path: Path, death: signal.Signals) -> None:
     (tmp_path / "a.log").write_text("report_progress(os.getpid(), 0, 'pages')\nsum(range(10**12))")

@@ -16,6 +16,7 @@ MAX_NESTED_BYTES = 1024 * 2**20  # of them all, unpacked
 
 PICTURES_OFF = "pictures are not read (RAG_OCR=off)"
 PICTURES_UNREAD = "pictures in which no text could be read"
+PICTURES_HEAVY = "pictures that take more memory than there is (RAG_PARSE_MEMORY_MB)"
 
 Report = Callable[[int, int, str], None]  # done, total (0: unknown), unit
 Speech = Path | DocumentError

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import logging
 import zipfile
+from collections.abc import Callable
 
 from rag.loaders_context import reads_pictures, report_progress
 from rag.loaders_package import PARSER_ERRORS
@@ -23,15 +24,23 @@ class Pictures:
     def __init__(self) -> None:
         self._seen: set[bytes] = set()
 
-    def lines(self, data: bytes) -> list[str]:
-        """What is written on a picture, in brackets; nothing where that is nothing, or text in it is not read."""
+    @property
+    def is_full(self) -> bool:
+        """Whether no more pictures are looked at."""
+        return len(self._seen) >= MAX_LOOKS
+
+    def lines(self, data: bytes, unpack: Callable[[], bytes] | None = None) -> list[str]:
+        """What is written on a picture, in brackets; nothing where that is nothing, or text in it is not read.
+
+        `data` tells it from others; `unpack` makes a file of it where `data` is none, if it is to be looked at.
+        """
         digest = hashlib.sha256(data).digest()
-        if not reads_pictures() or digest in self._seen or len(self._seen) >= MAX_LOOKS:
+        if not reads_pictures() or digest in self._seen or self.is_full:
             return []
         self._seen.add(digest)
         report_progress(len(self._seen), 0, "pictures")
         reader = importlib.import_module("rag.loaders_picture")  # only now: it brings the models with it
-        text: str = reader.read_embedded(data)
+        text: str = reader.read_embedded(unpack() if unpack else data)
         return in_brackets(text)
 
     def part_lines(self, package: zipfile.ZipFile, part: str) -> list[str]:

@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pypdf
@@ -19,7 +20,7 @@ from langchain_core.documents import Document
 from pypdf.errors import DependencyError, DeprecationError, PyPdfError
 
 from rag.errors import DocumentError
-from rag.loaders_context import PICTURES_OFF, PICTURES_UNREAD, reads_pictures, report_progress
+from rag.loaders_context import PICTURES_HEAVY, PICTURES_OFF, PICTURES_UNREAD, reads_pictures, report_progress
 from rag.loaders_embedded import Pictures
 from rag.loaders_kind import PASSWORD
 
@@ -74,7 +75,7 @@ def load_pdf(data: bytes) -> list[Document]:
             report_progress(index, len(texts), "pages")
             texts[index] = _second_reading(reader, index)
     unread = _read_pictures(data, texts, pictures)
-    _read_beside(data, texts, [index for index in beside if index not in pictures])
+    unread |= _read_beside(data, texts, [index for index in beside if index not in pictures])
     if not any(text.strip() for text in texts):
         why = "; ".join(dict.fromkeys(unread.values()))
         raise DocumentError(f"there is no text in it: {why}" if why else "there is no text in it", "empty")
@@ -220,36 +221,50 @@ def _beside(page: pypdfium2.PdfPage) -> list[pypdfium2.PdfImage]:
     return [image for area, image in areas if _ORNAMENT < area / max(1, width * height) < _SCAN]
 
 
-def _read_beside(data: bytes, texts: list[str], indices: Sequence[int]) -> None:
-    """Put what is written on the pictures of these pages behind the pages' text."""
-    if not indices or not reads_pictures():
-        return
+def _read_beside(data: bytes, texts: list[str], indices: Sequence[int]) -> dict[int, str]:
+    """Put what is written on the pictures of these pages behind the pages' text; why which could not be read."""
+    unread: dict[int, str] = {}
     pictures = Pictures()
-    for index in indices:
-        for picture in _copied(data, index):
-            if lines := pictures.lines(picture):
-                texts[index] += "\n\n" + "\n".join(lines)
+    for number, index in enumerate(indices if reads_pictures() else ()):
+        if pictures.is_full:
+            break
+        report_progress(number, len(indices), "pages with pictures")
+        try:
+            for lines in _lines_beside(data, index, pictures):
+                texts[index] += "\n\n" + "\n".join(lines) if lines else ""
+        except (DocumentError, MemoryError) as error:  # the text that the page has is not lost with its pictures
+            logger.info("the pictures of page %d were left out", index + 1, exc_info=error)
+            unread[index] = PICTURES_HEAVY if isinstance(error, MemoryError) else str(error)
+    return unread
 
 
-def _copied(data: bytes, index: int) -> list[bytes]:
-    """The pictures of a page as files."""
-    copies: list[bytes] = []
+def _lines_beside(data: bytes, index: int, pictures: Pictures) -> Iterator[list[str]]:
+    """What is written on each picture of a page; one at a time is unpacked, and none that was met before."""
     with _opened(data) as document:
         if document is None:
-            return copies
+            return
         page = document[index]
         try:
             for image in _beside(page)[:_BESIDE]:
-                if math.prod(image.get_px_size()) > _BESIDE_PIXELS:
-                    continue
-                out = io.BytesIO()
-                image.get_bitmap(render=True).to_pil().convert("RGB").save(out, "BMP")
-                copies.append(out.getvalue())
-        except (pypdfium2.PdfiumError, ArithmeticError, ValueError, TypeError, OSError) as error:
-            logger.info("a picture of page %d was left out", index + 1, exc_info=error)
+                try:
+                    if math.prod(image.get_px_size()) <= _BESIDE_PIXELS:
+                        yield pictures.lines(bytes(image.get_data()), partial(_scaled, image))
+                except (pypdfium2.PdfiumError, ArithmeticError, ValueError, TypeError, OSError) as error:
+                    logger.info("a picture of page %d was left out", index + 1, exc_info=error)
         finally:
             page.close()
-    return copies
+
+
+def _scaled(image: pypdfium2.PdfImage) -> bytes:
+    """A picture as a file, as it stands on its page, and no larger than it is looked at."""
+    left, bottom, right, top = image.get_bounds()
+    width, height = right - left, top - bottom
+    dots = max(max(image.get_px_size()) / max(width, height), min(image.get_px_size()) / min(width, height))
+    scale = min(dots, _PIXELS / max(width, height))
+    image.set_matrix(image.get_matrix().scale(scale, scale))  # pdfium makes it smaller while it unpacks it
+    out = io.BytesIO()
+    image.get_bitmap(render=True, scale_to_original=False).to_pil().convert("RGB").save(out, "BMP")
+    return out.getvalue()
 
 
 def _draw(document: pypdfium2.PdfDocument, index: int) -> Any:

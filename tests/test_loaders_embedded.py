@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 from pptx import Presentation
 from pptx.util import Cm
 
-from rag import loaders_embedded
+from rag import loaders_embedded, loaders_picture
+from rag.errors import DocumentError
 from rag.loaders import load_bytes
 from rag.loaders_context import run
 from rag.page_image import align
@@ -97,6 +98,37 @@ def test_pictures_are_read_where_a_page_of_a_pdf_says_little() -> None:
     assert "harbour" not in full
     (small,) = texts(pdf("Before the picture.", width=15), "a.pdf")
     assert small == "Before the picture."
+
+
+def test_a_picture_on_many_pages_is_unpacked_once_and_every_page_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = FPDF()
+    document.set_font("helvetica", size=12)
+    for number in range(5):
+        document.add_page()
+        document.cell(0, 6, f"Page {number}")
+        document.image(io.BytesIO(picture(size=(3000, 480))), x=20, y=150, w=120)
+    unpacked: list[bytes] = []
+    told: list[tuple[int, int, str]] = []
+    monkeypatch.setattr(loaders_picture, "read_embedded", lambda data: unpacked.append(data) or SAID)
+    with run(lambda *step: told.append(step), True, None):
+        pages = texts(bytes(document.output()), "a.pdf")
+    assert pages == [f"Page 0\n\n{READ}", *(f"Page {number}" for number in range(1, 5))]
+    assert [Image.open(io.BytesIO(data)).width for data in unpacked] == [2000]
+    assert [step for step in told if step[2] == "pages with pictures"] == [
+        (number, 5, "pages with pictures") for number in range(5)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "why"), [(MemoryError(), "more memory"), (DocumentError("it is beyond bounds"), "beyond bounds")]
+)
+def test_what_pictures_cost_is_not_the_text(monkeypatch: pytest.MonkeyPatch, error: Exception, why: str) -> None:
+    def fail(data: bytes) -> str:
+        raise error
+
+    monkeypatch.setattr(loaders_picture, "read_embedded", fail)
+    (page,) = load_bytes(pdf("Before the picture."), "a.pdf")
+    assert page.page_content == "Before the picture." and why in page.metadata["unread"]
 
 
 def test_what_a_picture_says_has_no_place_among_the_letters_of_a_page() -> None:

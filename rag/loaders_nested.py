@@ -16,16 +16,15 @@ def read_nested(data: bytes, name: str, label: str) -> list[Document]:
     found = []
     for page in pages:
         where = place(page.metadata["page"], page.metadata["page_label"])
-        kept = {"language": page.metadata["language"]} if "language" in page.metadata else {}
+        found.append(labelled(page, f"{label}, {where}" if where else label))
         if page.metadata.get("unread"):
-            kept["unread"] = f"{name}: {page.metadata['unread']}"
-        found.append(labelled(page, f"{label}, {where}" if where else label, **kept))
+            found[-1].metadata["unread"] = f"{name}: {page.metadata['unread']}"
     return found
 
 
-def labelled(page: Document, label: str, **metadata: str) -> Document:
-    """The page under another label; its number comes with `numbered`."""
-    return Document(page_content=page.page_content, metadata={"page": None, "page_label": label, **metadata})
+def labelled(page: Document, label: str) -> Document:
+    """The page under another label, with all else that is known of it; its number comes with `numbered`."""
+    return Document(page_content=page.page_content, metadata={**page.metadata, "page": None, "page_label": label})
 
 
 def numbered(pages: list[Document]) -> list[Document]:

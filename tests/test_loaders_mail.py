@@ -5,7 +5,7 @@ from __future__ import annotations
 from email.message import EmailMessage
 
 import pytest
-from office_files import docx, msg, paragraph, pptx
+from office_files import docx, msg, paragraph, pptx, zipped
 
 from rag import loaders_context
 from rag.errors import DocumentError
@@ -74,6 +74,16 @@ def test_a_mailbox_is_its_messages() -> None:
     for other in (b"plain words", b"From " + b"1" * 500_000 + b"\n!"):  # the latter quickly
         with pytest.raises(DocumentError, match="not a mailbox"):
             load_bytes(other, "a.mbox")
+
+
+def test_a_mailbox_keeps_what_is_known_of_attachments() -> None:
+    inner = zipped({"a.py": b"def f():\n    return 1\n", "b.bin": b"\x00\x01" * 50})
+    mail = message()
+    mail.add_attachment(inner, maintype="application", subtype="zip", filename="a.zip")
+    data = b"From zoe@example.org Mon Jan  5 10:00:00 2026\n" + bytes(mail)
+    _, code, unread = load_bytes(data, "a.mbox")
+    assert code.metadata["language"] == "python"
+    assert unread.metadata["unread"].startswith("a.zip: b.bin: .bin files cannot be read")
 
 
 def test_outlook_messages() -> None:

@@ -9,6 +9,7 @@ import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from langchain_core.documents import Document
@@ -67,7 +68,7 @@ class _Reader:
         self.package = package
         self.part = main_part(package)
         self.relations = [item for item in relations(package, self.part).values() if item.part in package.NameToInfo]
-        self.images = {name: item.part for name, item in relations(package, self.part).items() if item.kind == "image"}
+        self.images = self._images(self.part)
         self.pictures = Pictures()
         self.addresses = addresses(package, self.part)
         self.styles = self._read_styles()
@@ -87,8 +88,24 @@ class _Reader:
             forget(block)
         return join_lines(lines + self._furniture("footer"))
 
+    def _images(self, part: str) -> dict[str, str]:
+        """The pictures of a part, by the ids that hold in it alone."""
+        return {name: item.part for name, item in relations(self.package, part).items() if item.kind == "image"}
+
+    @contextmanager
+    def _within(self, part: str) -> Iterator[Any]:
+        """The root of a part beside the text; within this, its pictures are those that ids name."""
+        outer, self.images = self.images, self._images(part)
+        try:
+            yield parse_part(self.package, part)
+        finally:
+            self.images = outer
+
     def _parts(self, kind: str) -> Iterator[Any]:
-        return (parse_part(self.package, relation.part) for relation in self.relations if relation.kind == kind)
+        for relation in self.relations:
+            if relation.kind == kind:
+                with self._within(relation.part) as root:
+                    yield root
 
     def _read_styles(self) -> dict[str, _Style]:
         styles = {}
@@ -128,14 +145,13 @@ class _Reader:
         return lists
 
     def _read_notes(self, relation: Relation, kind: str) -> dict[tuple[str, str], str]:
-        return {
-            (
-                kind,
-                attribute(note, "id"),
-            ): f"{_note_mark(note, kind)} {' '.join(' '.join(self._container(note)).split())})"
-            for note in parse_part(self.package, relation.part)
-            if attribute(note, "type") not in ("separator", "continuationSeparator")
-        }
+        with self._within(relation.part) as root:
+            return {
+                (kind, attribute(note, "id")): f"{_note_mark(note, kind)} "
+                f"{' '.join(' '.join(self._container(note)).split())})"
+                for note in root
+                if attribute(note, "type") not in ("separator", "continuationSeparator")
+            }
 
     def _furniture(self, kind: str) -> list[str]:
         """The lines of all headers or footers, each once: they stand on every page."""

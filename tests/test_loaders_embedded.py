@@ -9,7 +9,7 @@ import zipfile
 import openpyxl
 import pytest
 from fpdf import FPDF
-from office_files import docx, paragraph, unzipped, zipped
+from office_files import W, docx, paragraph, related, unzipped, zipped
 from openpyxl.drawing.image import Image as SheetImage
 from PIL import Image, ImageDraw, ImageFont
 from pptx import Presentation
@@ -37,6 +37,21 @@ def picture(text: str = SAID, size: tuple[int, int] = (1000, 160)) -> bytes:
 def word(image: bytes) -> bytes:
     parts: dict[str, str | bytes] = {**unzipped(docx(paragraph("Before") + DRAWING + paragraph("After"), image="x"))}
     return zipped(parts | {"word/image.xml": image})
+
+
+@pytest.mark.parametrize("kind", ["header", "footer", "footnotes", "endnotes", "comments"])
+def test_pictures_beside_the_text_of_word_are_those_of_their_part(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(loaders_picture, "read_embedded", bytes.decode)
+    note = kind.rstrip("s")
+    inner = f'<w:{note} w:id="1">{DRAWING}</w:{note}>' if kind.endswith("s") else DRAWING
+    refer = f'<w:p><w:r><w:{note}Reference w:id="1"/></w:r></w:p>' if kind.endswith("s") else ""
+    root = f"<w:{kind} {W}>{inner}</w:{kind}>"
+    parts: dict[str, str | bytes] = {**unzipped(docx(DRAWING + refer, image="x", **{kind: root}))}
+    parts |= {"word/image.xml": b"of the body", "word/other.png": b"of the part"}
+    parts[f"word/_rels/{kind}.xml.rels"] = related(image="other.png").replace('Id="r0"', 'Id="image"')
+    (text,) = texts(zipped(parts), "a.docx")
+    assert text.count("(in a picture: of the body)") == 1
+    assert text.count("(in a picture: of the part)") == 1
 
 
 def slides() -> bytes:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -65,8 +66,8 @@ class Ingester:
         Files are read ahead while others are embedded, so that one which takes long to read is overtaken by those
         behind it; the report that is returned has all of them in their order. A file that cannot be read is reported
         and the others go on; LibraryError (a full disk, another embedding model) ends the run, and what was committed
-        stays. `prune` forgets documents whose files are gone from the folders given. A file that could not be read is
-        not read again, until it or a limit changes, but by `retry`; `again` reads every file again.
+        stays. `prune` forgets documents whose files are gone from the folders given. A file that could not be read, or
+        not all of it, is not read again, until it or a limit changes, but by `retry`; `again` reads every file again.
         """
         began = time.monotonic()
         collection = self._settings.collection
@@ -171,6 +172,11 @@ class Ingester:
                 raise DocumentError(CHANGED, "unreadable")
         except DocumentError as error:
             return Failed(candidate, error)
+        if any(page.metadata.get("try_again") for page in pages):
+            # As of a file that cannot be opened: nothing is known by which it would be passed over
+            candidate = replace(
+                candidate, found=replace(candidate.found, sha256="", mtime_ns=-candidate.found.mtime_ns)
+            )
         return Contents(candidate, pages, [] if dry_run else self._split(pages))
 
     def _split(self, pages: list[Document]) -> list[Document]:

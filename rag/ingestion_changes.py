@@ -59,7 +59,7 @@ def report_of(
 class Changes:
     """Tells which files of a collection have to be read. For any number of threads; writes nothing.
 
-    `retry`: also what could not be read before; `again`: all.
+    `retry`: also what could not be read before, or not all of it; `again`: all.
     """
 
     def __init__(
@@ -70,10 +70,12 @@ class Changes:
         self._max_bytes = settings.max_file_mb * 2**20
         self._retry = retry or again
         self._again = again
-        # What decides the text of a file that is read whole; and what else decides whether it is
-        self.recipe = f"{RECIPE}/{settings.chunk_size}/{settings.chunk_overlap}"
-        reads = (settings.ocr, settings.speech)
-        limits = (settings.max_file_mb, f"{settings.parse_timeout:g}", settings.parse_memory_mb, *reads)
+        # What decides the text of a file that is read whole, be it one with pictures and recordings in it; and what
+        # else decides whether it is
+        self.recipe = "/".join(
+            map(str, (RECIPE, settings.chunk_size, settings.chunk_overlap, settings.ocr, settings.speech))
+        )
+        limits = (settings.max_file_mb, f"{settings.parse_timeout:g}", settings.parse_memory_mb)
         self.limits = "/".join(map(str, (self.recipe, *limits)))
 
     def look(self, number: int, file: File) -> Candidate | Known | Failed:
@@ -112,7 +114,8 @@ class Changes:
         row, found = candidate.row, candidate.found
         if row is None:
             return None
-        if not self._again and self._read_so(row) and _same(row.fingerprint, found):
+        wanted = self._again or (self._retry and row.unread)
+        if not wanted and self._read_so(row) and _same(row.fingerprint, found):
             outcome: Outcome = "partial" if row.unread else "ready"
             report = report_of(candidate, "unchanged", row.unread, outcome, pages=row.pages, chunks=row.chunks)
             return Known(candidate, report)

@@ -124,7 +124,8 @@ def load_documents(
     `page_content` is the text of the page; `metadata` is {"page": counting from 1, or None where the format has no
     pages, "page_label": what the document itself calls the page, or None}. `max_bytes` is checked before reading;
     `progress` hears how far it is; `ocr` says whether text is recognised in pictures, `speech` where the model for
-    recordings is. A page that could not be read has "unread" as well, the reason.
+    recordings is. A page that could not be read has "unread" as well, the reason, and "try_again" where that
+    may be over the next time.
 
     Raises DocumentError, whose message completes "FILE was not added: ...", and SpeechModelNeeded if there is a
     recording and `speech` is None.

@@ -21,7 +21,7 @@ from langchain_core.documents import Document
 
 from rag.errors import DocumentError
 from rag.loaders_context import file_name, report_progress
-from rag.loaders_nested import numbered, read_nested
+from rag.loaders_nested import numbered, read_nested, unread_page
 from rag.loaders_package import MAX_RATIO, MAX_UNPACKED, PARSER_ERRORS, RATIO_FROM, open_package
 
 MAX_NAME = 300  # characters of a member's name that are told
@@ -133,27 +133,23 @@ def _read(members: list[_Member], broken: str) -> list[Document]:
                 unread.append((name, error))
     if not pages:
         raise _nothing(unread)
-    pages += [_unread(f"file {name}", reason) for name, reason in _reasons(unread)]
+    pages += [unread_page(f"file {name}", reason, error) for name, reason, error in _reasons(unread)]
     if broken:
-        pages.append(_unread("file ...", broken))
+        pages.append(unread_page("file ...", broken))
     return numbered(pages)
 
 
-def _reasons(unread: list[tuple[str, DocumentError]]) -> Iterator[tuple[str, str]]:
+def _reasons(unread: list[tuple[str, DocumentError]]) -> Iterator[tuple[str, str, DocumentError]]:
     for number, (name, error) in enumerate(unread):
         reason = str(error).partition("; ")[0]
-        yield name, f"{name}: {reason}" if number < _NAMED else "others"
+        yield name, f"{name}: {reason}" if number < _NAMED else "others", error
 
 
 def _nothing(unread: list[tuple[str, DocumentError]]) -> DocumentError:
     if not unread:
         return DocumentError("there is no text in any of its files", "empty")
-    name, error = unread[0]
+    name, error = next((item for item in unread if item[1].outcome == "unreadable"), unread[0])  # tried again, then
     return DocumentError(f"none of its files could be read: {name}: {error}", error.outcome)
-
-
-def _unread(label: str, reason: str) -> Document:
-    return Document(page_content="", metadata={"page": None, "page_label": label, "unread": reason})
 
 
 def _shown(name: str) -> str:

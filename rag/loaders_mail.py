@@ -16,7 +16,7 @@ import oxmsg
 from langchain_core.documents import Document
 
 from rag.errors import DocumentError
-from rag.loaders_nested import labelled, numbered, read_nested
+from rag.loaders_nested import labelled, numbered, read_nested, unread_page
 from rag.loaders_package import PARSER_ERRORS, reading
 from rag.loaders_text import decode_text
 from rag.loaders_web import load_html
@@ -89,6 +89,9 @@ def _pages(message: _Message) -> list[Document]:
             children += read_nested(attachment.data, attachment.name, f"attachment {attachment.name}")
         except DocumentError as error:
             notes.append(f"(the attachment {attachment.name} was not read: {error})")
+            if error.outcome == "unreadable":
+                label = f"attachment {attachment.name}"
+                children.append(unread_page(label, f"{attachment.name}: {error}", error))
     head = [f"{name}: {value}" for name, value in message.headers if value]
     if message.attachments:
         head.append(f"Attachments: {', '.join(attachment.name for attachment in message.attachments)}")

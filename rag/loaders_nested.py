@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from langchain_core.documents import Document
 
+from rag.errors import DocumentError
 from rag.loaders import load_bytes
 from rag.loaders_package import reading
 from rag.types import place
@@ -20,6 +21,12 @@ def read_nested(data: bytes, name: str, label: str) -> list[Document]:
         if page.metadata.get("unread"):
             found[-1].metadata["unread"] = f"{name}: {page.metadata['unread']}"
     return found
+
+
+def unread_page(label: str, reason: str, error: DocumentError | None = None) -> Document:
+    """An empty page in place of what could not be read; where `error` may be over tomorrow, it says so."""
+    later = {"try_again": True} if error and error.outcome == "unreadable" else {}
+    return Document(page_content="", metadata={"page": None, "page_label": label, "unread": reason, **later})
 
 
 def labelled(page: Document, label: str) -> Document:

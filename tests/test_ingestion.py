@@ -313,6 +313,41 @@ def test_pages_that_were_not_read_are_said(library: HashedLibrary, docs: Path, m
     assert outcomes(library, path) == {"pears.txt": ("unchanged", "ready")}
 
 
+def test_what_was_not_read_of_a_file_is_read_again(
+    library: HashedLibrary, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unread: dict[str, Any] = {"page": 2, "page_label": None, "unread": "a recording"}
+
+    def load(pool: ParserPool, path: Path, source: str, **options: Any) -> Generator[Progress, None, list[Document]]:
+        yield Progress(source, 0, 2, "pages")
+        first = Document(path.read_text(), metadata={"page": 1, "page_label": None})
+        return [first, Document("", metadata=dict(unread))]
+
+    monkeypatch.setattr(ParserPool, "load_documents", load)
+    path = docs / "pears.txt"
+    assert outcomes(library, path) == {"pears.txt": ("added", "partial")}
+    assert library.states(path, retry=True) == {"pears.txt": "changed"}
+    assert library.states(path) == {"pears.txt": "unchanged"}
+    rewrite(path, "Other pears.")
+    unread["try_again"] = True
+    assert outcomes(library, path) == {"pears.txt": ("changed", "partial")}
+    rewrite(path, "Later pears.")
+    assert outcomes(library, path) == {"pears.txt": ("changed", "partial")}
+    assert outcomes(library, path) == {"pears.txt": ("unchanged", "partial")}
+    monkeypatch.undo()
+    assert outcomes(library, path) == {"pears.txt": ("changed", "ready")}
+    assert outcomes(library, path) == {"pears.txt": ("unchanged", "ready")}
+
+
+@pytest.mark.parametrize("setting", ["ocr", "speech"])
+def test_files_read_without_pictures_or_speech_are_read_again_with_them(
+    library: HashedLibrary, docs: Path, setting: str
+) -> None:
+    path = docs / "pears.txt"
+    HashedLibrary(library.settings.library, **{setting: "off"}).ingest(path)
+    assert library.states(path) == {"pears.txt": "changed"}
+
+
 def encrypted(path: Path) -> None:
     pdf = FPDF()
     pdf.set_encryption(owner_password="a", user_password="b")

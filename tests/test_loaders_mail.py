@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import wave
 from email.message import EmailMessage
 
 import pytest
@@ -10,6 +12,7 @@ from office_files import docx, msg, paragraph, pptx, zipped
 from rag import loaders_context
 from rag.errors import DocumentError
 from rag.loaders import load_bytes
+from rag.loaders_context import run
 
 
 def message(subject: str = "The pump", body: str = "It leaks.\n") -> EmailMessage:
@@ -84,6 +87,27 @@ def test_a_mailbox_keeps_what_is_known_of_attachments() -> None:
     _, code, unread = load_bytes(data, "a.mbox")
     assert code.metadata["language"] == "python"
     assert unread.metadata["unread"].startswith("a.zip: b.bin: .bin files cannot be read")
+
+
+def test_recordings_within_files_whose_model_is_not_there_are_to_be_tried_again() -> None:
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as out:
+        out.setparams((1, 2, 16_000, 0, "NONE", ""))
+        out.writeframes(bytes(32_000))
+    mail = message()
+    mail.add_attachment(sound.getvalue(), maintype="audio", subtype="wav", filename="a.wav")
+    packed = zipped({"b.txt": b"words", "c.bin": b"\x00\x01" * 50, "mail.eml": bytes(mail)})
+    for name, data in {"a.eml": bytes(mail), "a.zip": packed, "b.zip": zipped({"a.zip": packed})}.items():
+        with run(None, True, DocumentError("no model", "unreadable")):
+            pages = load_bytes(data, name)
+        (again,) = (page for page in pages if page.metadata.get("try_again"))
+        assert again.metadata["unread"].endswith("a.wav: no model")
+    with run(None, True, DocumentError("off", "unsupported")):
+        assert not any(page.metadata.get("unread") for page in load_bytes(bytes(mail), "a.eml"))
+    both = zipped({"a.bin": b"\x00\x01" * 50, "b.wav": sound.getvalue()})
+    with run(None, True, DocumentError("no model", "unreadable")), pytest.raises(DocumentError) as caught:
+        load_bytes(both, "a.zip")
+    assert caught.value.outcome == "unreadable"
 
 
 def test_outlook_messages() -> None:

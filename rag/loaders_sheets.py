@@ -36,13 +36,11 @@ _LEGACY_NOTE = "[Threaded comment]"  # what stands in for a threaded comment whe
 def load_xlsx(data: bytes) -> list[Document]:
     """One Document per sheet. Raises DocumentError if it is damaged, locked or too large."""
     with open_package(data) as package, reading("an Excel workbook"):
-        comments = _comments(package)
+        over = _over_cells(package)
         # Values that were computed when it was saved; what links to other files stays unread.
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         sheets = [sheet for sheet in book.worksheets if hasattr(sheet, "iter_rows")]  # the others are charts
-        texts = [
-            (sheet.title, write_rows(bounded(_xlsx_rows(sheet))), comments.get(sheet.title, [])) for sheet in sheets
-        ]
+        texts = [(sheet.title, write_rows(bounded(_xlsx_rows(sheet))), over.get(sheet.title, [])) for sheet in sheets]
     return [
         _page(number, title, join_lines([text, "", *said])) for number, (title, text, said) in enumerate(texts, start=1)
     ]
@@ -111,7 +109,7 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _comments(package: zipfile.ZipFile) -> dict[str, list[str]]:
+def _over_cells(package: zipfile.ZipFile) -> dict[str, list[str]]:
     """What stands over the cells of each sheet, by its name: comments, with the cells they are about, and pictures."""
     book = main_part(package)
     parts = relations(package, book)

@@ -18,7 +18,7 @@ from langchain_core.documents import Document
 
 from rag.config import Settings
 from rag.errors import DocumentError, LibraryError
-from rag.ingestion_changes import Candidate, Changes, Failed
+from rag.ingestion_changes import Candidate, Changes, NotRead
 from rag.ingestion_files import File, find_files, is_gone, path_text
 from rag.ingestion_readers import Contents, Outcome, Readers
 from rag.ingestion_writer import BATCH, CHANGED, ChunkEmbedder, Writer
@@ -171,7 +171,7 @@ class Ingester:
             if changes.has_changed(candidate):
                 raise DocumentError(CHANGED, "unreadable")
         except DocumentError as error:
-            return Failed(candidate, error)
+            return NotRead(candidate, error)
         if any(page.metadata.get("try_again") for page in pages):
             # As of a file that cannot be opened: nothing is known by which it would be passed over
             candidate = replace(

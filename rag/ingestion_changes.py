@@ -37,7 +37,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class NotRead:
     """A file that could not be read."""
 
     candidate: Candidate
@@ -78,7 +78,7 @@ class Changes:
         limits = (settings.max_file_mb, f"{settings.parse_timeout:g}", settings.parse_memory_mb)
         self.limits = "/".join(map(str, (self.recipe, *limits)))
 
-    def look(self, number: int, file: File) -> Candidate | Known | Failed:
+    def look(self, number: int, file: File) -> Candidate | Known | NotRead:
         """What a stat says of a file; a Candidate has to be looked at more closely."""
         row = self._manifest.find(self._collection, file.key)
         if row and not file.in_folder:  # a file given by itself keeps the name it got from its folder
@@ -87,7 +87,7 @@ class Changes:
         try:
             candidate = replace(candidate, found=self._stat(file.path))
         except DocumentError as error:
-            return Failed(candidate, error)
+            return NotRead(candidate, error)
         return self.known(candidate) or candidate
 
     def hashed(self, candidate: Candidate) -> Candidate:

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from langchain_core.documents import Document
 
-from rag.ingestion_changes import Candidate, Failed, Known, report_of
+from rag.ingestion_changes import Candidate, Known, NotRead, report_of
 from rag.types import FileReport, Progress
 
 _AHEAD = 64  # files looked at and not yet taken: enough small ones to fill a batch of chunks
@@ -56,7 +56,7 @@ class Contents:
         )
 
 
-Outcome = Contents | Known | Failed
+Outcome = Contents | Known | NotRead
 Read = Callable[[Candidate, threading.Event], Generator[Progress, None, Outcome]]
 
 

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from langchain_core.documents import Document
 
 from rag.errors import DocumentError, LibraryError
-from rag.ingestion_changes import UNKNOWN, Candidate, Changes, Failed, Known, report_of
+from rag.ingestion_changes import UNKNOWN, Candidate, Changes, NotRead, Known, report_of
 from rag.ingestion_files import is_gone
 from rag.ingestion_readers import Contents, Outcome
 from rag.manifest import Manifest
@@ -96,7 +96,7 @@ class Writer:
         return list(outcomes), embedded
 
     def _commit(
-        self, collection: str, changes: Changes, read: Sequence[Contents | Failed]
+        self, collection: str, changes: Changes, read: Sequence[Contents | NotRead]
     ) -> Generator[Progress, None, tuple[dict[int, Outcome], int]]:
         """Bring in files that were read: they become visible when all of their vectors are kept.
 
@@ -112,7 +112,7 @@ class Writer:
             if new:
                 self._publish(collection, changes, new)
             for outcome in now:
-                if isinstance(outcome, Failed):
+                if isinstance(outcome, NotRead):
                     self._fail(collection, changes, outcome)
         return {outcome.candidate.number: outcome for outcome in now}, embedded
 
@@ -124,7 +124,7 @@ class Writer:
         if (file.source, mtime_ns, None) != (row.source, row.fingerprint.mtime_ns, row.reason):
             self._manifest.touch(row.id, file.source, mtime_ns)
 
-    def _fail(self, collection: str, changes: Changes, failed: Failed) -> None:
+    def _fail(self, collection: str, changes: Changes, failed: NotRead) -> None:
         """Remember that a file could not be read."""
         file, error = failed.candidate.file, failed.error
         # What could not be opened may be tomorrow: nothing of it is known by which it would be passed over
@@ -164,7 +164,7 @@ class Writer:
         self.sweep()
 
 
-def _as_it_is_now(changes: Changes, read: Contents | Failed) -> Outcome:
+def _as_it_is_now(changes: Changes, read: Contents | NotRead) -> Outcome:
     """What is to be written of a file that was read some time ago; a Known is not written.
 
     Since then its document may have been deleted, it may have changed or gone, and another writer been faster.
@@ -181,6 +181,6 @@ def _as_it_is_now(changes: Changes, read: Contents | Failed) -> Outcome:
     found = looked.found if isinstance(looked, Candidate) else looked.candidate.found
     if (found.size, found.mtime_ns) != (candidate.found.size, candidate.found.mtime_ns):
         if isinstance(looked, Candidate):
-            return Failed(looked, DocumentError(CHANGED, "unreadable"))
+            return NotRead(looked, DocumentError(CHANGED, "unreadable"))
         return Known(looked.candidate, looked.report) if is_gone(str(file.path)) else looked
     return replace(read, candidate=candidate)

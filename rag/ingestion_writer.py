@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from langchain_core.documents import Document
 
 from rag.errors import DocumentError, LibraryError
-from rag.ingestion_changes import UNKNOWN, Candidate, Changes, NotRead, Known, report_of
+from rag.ingestion_changes import UNKNOWN, Candidate, Changes, Known, NotRead, report_of
 from rag.ingestion_files import is_gone
 from rag.ingestion_readers import Contents, Outcome
 from rag.manifest import Manifest

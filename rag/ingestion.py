@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -172,11 +171,6 @@ class Ingester:
                 raise DocumentError(CHANGED, "unreadable")
         except DocumentError as error:
             return NotRead(candidate, error)
-        if any(page.metadata.get("try_again") for page in pages):
-            # As of a file that cannot be opened: nothing is known by which it would be passed over
-            candidate = replace(
-                candidate, found=replace(candidate.found, sha256="", mtime_ns=-candidate.found.mtime_ns)
-            )
         return Contents(candidate, pages, [] if dry_run else self._split(pages))
 
     def _split(self, pages: list[Document]) -> list[Document]:

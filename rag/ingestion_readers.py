@@ -38,6 +38,11 @@ class Contents:
         return f"{len(unread)} of {len(self.pages)} pages not read ({numbers}): {reasons}"
 
     @property
+    def try_again(self) -> bool:
+        """Whether a part of it may be readable tomorrow, the file being what it is."""
+        return any(page.metadata.get("try_again") for page in self.pages)
+
+    @property
     def characters(self) -> int:
         """How much text it is."""
         return sum(len(page.page_content) for page in self.pages)

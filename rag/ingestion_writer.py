@@ -15,7 +15,7 @@ from rag.errors import DocumentError, LibraryError
 from rag.ingestion_changes import UNKNOWN, Candidate, Changes, Known, NotRead, report_of
 from rag.ingestion_files import is_gone
 from rag.ingestion_readers import Contents, Outcome
-from rag.manifest import Manifest
+from rag.manifest import Fingerprint, Manifest
 from rag.store import VectorIndex
 from rag.types import Progress
 
@@ -149,12 +149,10 @@ class Writer:
     def _publish(self, collection: str, changes: Changes, new: Sequence[Contents]) -> None:
         documents: list[int] = []
         for contents in new:
-            file, fingerprint, pages = contents.candidate.file, contents.candidate.found, contents.pages
-            if contents.unread:
-                fingerprint = replace(fingerprint, recipe=changes.limits)
+            file, kept = contents.candidate.file, _kept(changes, contents)
             documents.append(
                 self._manifest.add_document(
-                    collection, file.key, file.source, fingerprint, pages, contents.chunks, contents.unread
+                    collection, file.key, file.source, kept, contents.pages, contents.chunks, contents.unread
                 )
             )
         if ids := [i for document_id in documents for i in self._manifest.chunk_ids(document_id)]:
@@ -183,4 +181,17 @@ def _as_it_is_now(changes: Changes, read: Contents | NotRead) -> Outcome:
         if isinstance(looked, Candidate):
             return NotRead(looked, DocumentError(CHANGED, "unreadable"))
         return Known(looked.candidate, looked.report) if is_gone(str(file.path)) else looked
-    return replace(read, candidate=candidate)
+    now = replace(read, candidate=candidate)
+    if isinstance(now, Contents) and now.try_again:
+        known = changes.known(replace(candidate, found=_kept(changes, now)))
+        if known and known.report.state == "unchanged":
+            return known
+    return now
+
+
+def _kept(changes: Changes, contents: Contents) -> Fingerprint:
+    """What is kept of a file, to pass it over by; of one that is to be tried again, nothing that could match it."""
+    found = contents.candidate.found
+    if contents.unread:
+        found = replace(found, recipe=changes.limits)
+    return replace(found, sha256="", mtime_ns=-found.mtime_ns) if contents.try_again else found

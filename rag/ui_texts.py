@@ -49,7 +49,7 @@ class Texts:
     SET_LANGUAGE_HELP = Text(
         "Of this page. Answers come in the language the model chooses.", "页面的语言。回答用什么语言由模型决定。"
     )
-    SET_SOURCES = Text("Passages read", "阅读的段落")
+    SET_SOURCES = Text("Passages", "段落数")
     SET_SOURCES_HELP = Text(
         "At most {most}. Fewer let an answer begin sooner; it may then miss what another passage holds.",
         "最多 {most} 个。少一些，回答来得更快，但可能漏掉别处的内容。",
@@ -142,11 +142,11 @@ class Texts:
     DATE = Text("{0.day} {0:%b %Y}", "{0.year}年{0.month}月{0.day}日")
 
     NO_PROOF = Text(
-        "Choose a number in an answer, or one of the passages read for it, and it opens here.",
+        "Choose a number in an answer, or one of the passages found for it, and it opens here.",
         "点击回答中的编号，或下方列出的段落，原文会在这里打开。",
     )
     SOURCES = Text("Sources", "来源")
-    SOURCES_READ = Text("Passages read", "读过的段落")
+    SOURCES_READ = Text("Passages found", "找到的段落")
     SOURCES_NEAR = Text("Nearest passages", "最接近的段落")
     SOURCES_FACTS = Text("page · score", "页码 · 得分")
     SOURCE_NUMBER = Text("Source {number}", "来源 {number}")
@@ -270,8 +270,8 @@ class Texts:
     STOPPED_EARLY = Text("Stopped before the first word.", "在写出第一个字之前已停止。")
     UNSUPPORTED = Text("not found in your documents", "文档中没有依据")
     UNSUPPORTED_WHY = Text(
-        "None of the passages that were read holds this sentence. Check it before you rely on it.",
-        "读过的段落里没有这句话的依据，采用前请核实。",
+        "None of the passages that were found holds this sentence. Check it before you rely on it.",
+        "找到的段落里没有这句话的依据，采用前请核实。",
     )
     UNEXPECTED = Text(
         "Something went wrong on this machine. The details are in the log; asking again may help.",

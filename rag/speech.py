@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 
+from rag import loaders_context
 from rag.config import Settings
 from rag.errors import DocumentError, ModelError
 from rag.models import Report, fetch_model
@@ -22,7 +23,7 @@ _AGAIN_S = 300  # seconds until a fetch that failed is tried again: not once for
 SpeechAnswer = dict[str, str]
 """What a worker is told: {"folder"} of the model, or {"refusal", "outcome"}, why there is none."""
 
-NO_SPEECH: SpeechAnswer = {"refusal": "recordings are not read here", "outcome": "unsupported"}
+NO_SPEECH: SpeechAnswer = {"refusal": str(loaders_context.NO_SPEECH), "outcome": loaders_context.NO_SPEECH.outcome}
 
 
 class SpeechModel:

@@ -33,7 +33,7 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 _CAPITALISED = re.compile(r"\b[A-ZÀ-Þ]\w+")
-_BY = re.compile(r"\bby\b")
+_PASSIVE = re.compile(r"\bby\b|\b(?:is|are|was|were|be|been|being)\s+(?!\w+ing\b)")
 _STOPWORDS = frozenset(
     re.findall(
         r"\w+",
@@ -133,21 +133,24 @@ def _denies(sentence: str, nearest: str) -> bool:
 def _swaps(sentence: str, nearest: str) -> bool:
     """Whether two names stand the other way round about the same words: "Holm paid Reid" for "Reid paid Holm".
 
-    Where only one of the two says "by", they mean the same: "Holm was paid by Reid".
+    Where only one of the two is in the passive, they mean the same: "Holm was paid by Reid".
     """
     ours, theirs = _between_names(sentence), _between_names(nearest)
     return any(
         bool(_stems(between) & _stems(theirs[other, one]))
-        and bool(_BY.search(between)) == bool(_BY.search(theirs[other, one]))
+        and bool(_PASSIVE.search(between)) == bool(_PASSIVE.search(theirs[other, one]))
         for (one, other), between in ours.items()
         if (other, one) in theirs and (one, other) not in theirs and (other, one) not in ours
     )
 
 
 def _between_names(text: str) -> dict[tuple[str, str], str]:
-    """What stands between two capitalised words, for each pair of them in their order."""
+    """The plain words between two capitalised ones, for each pair of these in their order."""
     found = [(match[0], *match.span()) for match in _CAPITALISED.finditer(text)]
-    return {(one, other): text[end:start] for (one, _, end), (other, start, _) in combinations(found, 2)}
+    return {
+        (one, other): _CAPITALISED.sub(" ", text[end:start])
+        for (one, _, end), (other, start, _) in combinations(found, 2)
+    }
 
 
 def _denied(text: str) -> set[str] | None:

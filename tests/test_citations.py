@@ -100,11 +100,24 @@ def test_a_denial_is_not_held_by_its_opposite(sentence: str, held: bool) -> None
         ("Petra Holm paid Nia Lowther for the lid.", True),
         ("Nia Lowther was paid by Petra Holm for the lid.", True),
         ("In Cork, Nia Lowther heard of the lid.", True),  # another relation
+        ("Nia Lowther was paid for the lid that Petra Holm wanted.", True),  # the passive, without its "by"
     ],
 )
 def test_names_the_other_way_round_are_not_held(sentence: str, held: bool) -> None:
     told = "Petra Holm paid Nia Lowther for the lid. Nia Lowther heard of the lid in Cork."
     assert bool(check_answer(sentence, [source(1, told)])[1][0].citations) == held
+
+
+def test_what_one_is_doing_and_what_is_done_are_no_swap() -> None:
+    told = "Tarnbeck Kettles is recalling the power base TB-B25, which was supplied with the K3 kettle of 2025."
+    said = "The power base TB-B25 is recalled because it was supplied with the Tarnbeck K3 kettle of 2025."
+    assert check_answer(said, [source(1, told)])[1][0].citations == (1,)
+
+
+def test_names_in_another_order_without_a_relation_between_them_are_no_swap() -> None:
+    told = "The price of tea rose in October when members of the Union of Tea Makers (with the Tea Boards) raised it."
+    said = "The price of tea was raised by members of the Union of Tea Makers in October."
+    assert check_answer(said, [source(1, told)])[1][0].citations == (1,)
 
 
 def test_a_number_that_only_the_question_brought_needs_no_source() -> None:

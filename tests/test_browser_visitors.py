@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from app_process import AppProcess
 from gradio_client import Client
-from hashed_library import HashedLibrary
 from page_fakes import LIBRARY, Fakes
 from playwright.sync_api import expect
+from public_app import serve_visitors
 from test_browser_page import ask, browser, site  # noqa: F401  (the fixtures)
-from test_llm_openai import Handler
 
 from rag.types import Scope
 
@@ -29,28 +26,8 @@ SLOW = 60_000  # milliseconds: it is a process of its own, on a machine that may
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
     """An app as it is deployed for others, with one shared document."""
-    folder = tmp_path_factory.mktemp("public")
-    (folder / "harbour.md").write_text("The harbour master of Velm opens the lock at seven.\n")
-    HashedLibrary(folder / "library").ingest(folder / "harbour.md")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as model:
-        threading.Thread(target=model.serve_forever, daemon=True).start()
-        process = AppProcess(
-            folder / "library",
-            "--no-samples",
-            environment={
-                "RAG_LLM_BASE_URL": f"http://127.0.0.1:{model.server_port}/v1",
-                "RAG_LLM_MODEL": "served",
-                "RAG_SEPARATE_VISITORS": "true",
-                "RAG_VISITOR_FILES": "2",
-                "GRADIO_TEMP_DIR": str(folder / "temporary"),
-            },
-            program="tests/hashed_app.py",
-        )
-        process.wait_for_page(180)
+    with serve_visitors(tmp_path_factory.mktemp("public"), files=2) as process:
         yield process
-        process.kill()
-        print(process.written("stderr"))
-        model.shutdown()
 
 
 @pytest.fixture

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,9 @@ import pytest
 from app_process import AppProcess
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from hashed_library import HashedLibrary
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
-from test_llm_openai import Handler
+from public_app import serve_visitors
 
 NAMES = {"ask", "search", "ingest", "documents", "delete"}
 ANN, BEN = "a" * 43, "b" * 43
@@ -32,30 +29,8 @@ ASKED = "How many spoons of sugar does the quince jelly need?"
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
     """An app for visitors, with one shared document, over a model server that always says the same."""
-    folder = tmp_path_factory.mktemp("service")
-    (folder / "harbour.md").write_text("The harbour master of Velm opens the lock at seven.\n")
-    HashedLibrary(folder / "library").ingest(folder / "harbour.md")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as model:
-        threading.Thread(target=model.serve_forever, daemon=True).start()
-        process = AppProcess(
-            folder / "library",
-            "--no-samples",
-            environment={
-                "RAG_LLM_BASE_URL": f"http://127.0.0.1:{model.server_port}/v1",
-                "RAG_LLM_MODEL": "served",
-                "RAG_SEPARATE_VISITORS": "true",
-                "RAG_VISITOR_FILES": "3",
-                "GRADIO_TEMP_DIR": str(folder / "uploads"),
-            },
-            program="tests/hashed_app.py",
-        )
-        try:
-            process.wait_for_page(180)
-            yield process
-        finally:
-            process.kill()
-            print(process.written("stderr"))
-            model.shutdown()
+    with serve_visitors(tmp_path_factory.mktemp("service"), files=3) as process:
+        yield process
 
 
 @pytest.fixture(scope="module")

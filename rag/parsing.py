@@ -86,14 +86,9 @@ class ParserPool:
     def _load(
         self, request: dict[str, Any], source: str, stopped: threading.Event
     ) -> Generator[Progress, None, list[Document]]:
-        try:
-            worker = self._begin(request, stopped)
-        except _StoppedError:
-            raise DocumentError("reading it was stopped", "unreadable") from None
+        worker = self._begin(request, stopped)
         try:
             return (yield from self._follow(worker, source, stopped))
-        except _StoppedError:
-            raise DocumentError("reading it was stopped", "unreadable") from None
         finally:
             own_mb = worker.own_mb()
             self.peak_mb = max(self.peak_mb, worker.peak_mb)
@@ -190,8 +185,11 @@ class _GoneError(Exception):
     """The worker has ended."""
 
 
-class _StoppedError(Exception):
+class _StoppedError(DocumentError):
     """The file is no longer wanted."""
+
+    def __init__(self) -> None:
+        super().__init__("reading it was stopped", "unreadable")
 
 
 class _GrownError(Exception):

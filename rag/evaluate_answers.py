@@ -34,8 +34,8 @@ def score_answer(question: Question, answer: Answered) -> Scores:
     To refuse an answerable question scores 0 in the measures of its text.
     """
     if question.unanswerable:
-        return {"unanswerable refused": float(answer.refused), "support": _support(answer)}
-    scores: Scores = {"answerable refused": float(answer.refused), "support": _support(answer)}
+        return {"unanswerable refused": float(answer.refused), **_checked(answer)}
+    scores: Scores = {"answerable refused": float(answer.refused), **_checked(answer)}
     if question.answers:
         text = "" if answer.refused else answer.text
         scores |= {name: measure(text, question.answers) for name, measure in _measures(question.answers).items()}
@@ -86,5 +86,9 @@ def _f1(words: Sequence[str], gold: Sequence[str]) -> float:
     return 2 * shared / (len(words) + len(gold))
 
 
-def _support(answer: Answered) -> float | None:
-    return answer.supported / answer.sentences if answer.sentences and not answer.refused else None
+def _checked(answer: Answered) -> Scores:
+    """What a reader can rely on in an answer; nothing of a refusal."""
+    if answer.refused:
+        return {"support": None, "wrong numbers unmarked": None}
+    support = answer.supported / answer.sentences if answer.sentences else None
+    return {"support": support, "wrong numbers unmarked": float(answer.wrong_numbers)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import groupby
 
 import ir_measures
@@ -10,6 +12,7 @@ from ir_measures import RR, nDCG
 
 from rag.evaluate_set import Question, Retrieved, Span
 
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 Scores = dict[str, float | None]
 DEPTH = 10  # chunks asked for
 CONTEXT = 600  # tokens of sources that systems are compared at
@@ -88,3 +91,8 @@ def _merged(spans: Sequence[Span]) -> Iterator[Span]:
 
 def _overlap(span: Span, other: Span) -> int:
     return max(0, min(span.end, other.end) - max(span.start, other.start)) if span.doc == other.doc else 0
+
+
+def numbers(text: str) -> set[Decimal]:
+    """The numbers of a text by their value: "1,200.50" is 1200.5."""
+    return {Decimal(number.replace(",", "")) for number in _NUMBER.findall(text)}

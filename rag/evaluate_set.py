@@ -59,7 +59,10 @@ class Signalled:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer without its markers, what it cites, how many of its sentences have a citation, and what it cost."""
+    """An answer without its markers, what it cites, how many of its sentences have a citation, and what it cost.
+
+    `wrong_numbers` counts those in sentences with a citation that neither a passage cited there nor the question has.
+    """
 
     id: str
     text: str
@@ -67,6 +70,7 @@ class Answered:
     cited: tuple[Span, ...]
     sentences: int
     supported: int
+    wrong_numbers: int
     first_token_s: float
     total_s: float
     prompt_tokens: int

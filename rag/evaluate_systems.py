@@ -22,13 +22,14 @@ from rag.evaluate_baseline import (
     says_unknown,
     split_plainly,
 )
+from rag.evaluate_measures import numbers
 from rag.evaluate_set import Answered, Question, Signalled, Span
 from rag.ingestion_files import find_files
 from rag.library import LazyEmbeddings, Library
 from rag.llm import load_llm
 from rag.models import Report
 from rag.store import VectorIndex
-from rag.types import Answer, FileReport, Scope
+from rag.types import Answer, FileReport, Scope, Sentence
 
 
 class System(ABC):
@@ -116,6 +117,7 @@ class Footnote(System):
             cited=tuple(Span(hit.source, hit.start, hit.end) for hit in answer.citations),
             sentences=len(answer.sentences),
             supported=sum(bool(sentence.citations) for sentence in answer.sentences),
+            wrong_numbers=sum(wrong_numbers(sentence, answer, question.text) for sentence in answer.sentences),
             first_token_s=answer.timings.first_token_s,
             total_s=answer.timings.total_s,
             prompt_tokens=answer.timings.prompt_tokens,
@@ -187,6 +189,7 @@ class Baseline(System):
         said = build_plain_chain(llm, self._retriever).invoke({"query": question.text}, config={"callbacks": [watch]})
         ended = time.monotonic()
         refused = says_unknown(said["result"])
+        read = " ".join(chunk.page_content for chunk in said["source_documents"])
         return Answered(
             id=question.id,
             text=said["result"].strip(),
@@ -194,6 +197,7 @@ class Baseline(System):
             cited=() if refused else tuple(locate(chunk)[0] for chunk in said["source_documents"]),
             sentences=0,  # it gives no sentence a citation, and promises none
             supported=0,
+            wrong_numbers=0 if refused else len(numbers(said["result"]) - numbers(f"{question.text} {read}")),
             first_token_s=(watch.first_token_at or ended) - began,
             total_s=ended - began,
             prompt_tokens=watch.prompt_tokens,
@@ -208,3 +212,11 @@ def locate(chunk: Document) -> tuple[Span, str]:
     """Where a chunk stands, and its text."""
     meta = chunk.metadata
     return Span(meta["source"], meta["start"], meta["end"]), chunk.page_content
+
+
+def wrong_numbers(sentence: Sentence, answer: Answer, question: str) -> int:
+    """How many numbers of a sentence that cites stand neither in what it cites nor in the question."""
+    if not sentence.citations:
+        return 0
+    cited = [f"{hit.source} {hit.text}" for hit in answer.citations if hit.number in sentence.citations]
+    return len(numbers(sentence.text) - numbers(" ".join((question, *cited))))

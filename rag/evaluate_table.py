@@ -62,6 +62,7 @@ MEASURES = (
             "citation precision",
             "cited files right",
             "support",
+            "wrong numbers unmarked",
         )
     ),
     *(

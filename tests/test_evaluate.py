@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from page_fakes import citation
 from test_chain import ScriptedModel
 from test_commands import Loaded
 
@@ -17,10 +18,11 @@ from rag.errors import EvaluationError
 from rag.evaluate_baseline import CHUNK_SIZE, says_unknown, split_plainly
 from rag.evaluate_records import ask_each
 from rag.evaluate_set import Answered, Question, Retrieved, Span, load_questions, place_spans, sample
-from rag.evaluate_systems import Footnote
+from rag.evaluate_systems import Footnote, wrong_numbers
 from rag.loaders import load_documents
 from rag.manifest import Manifest
 from rag.refusal import SHIPPED, load_calibration
+from rag.types import Answer, Sentence, Timings
 
 MANUAL = "The kettle holds 1.7 litres. Descale it every 60 days in hard water.\n\nRinse it twice afterwards."
 TERMS = "# Terms\r\n\r\nThe warranty lasts 24 months."  # offsets count the line ends as the file has them
@@ -140,14 +142,30 @@ def test_answers(folder: Path, replying: Callable[..., ScriptedModel]) -> None:
     assert found["measures"]["citation precision"]["n"] == 1  # 2 refused, 3 has no gold, 4 no offsets
     assert scores["cited files right"] == 1
     assert scores["support"] == pytest.approx(2 / 3)  # nothing supports that somebody won it
+    assert scores["wrong numbers unmarked"] == 0
     assert scores["prompt tokens"] > 20
     assert 0 <= scores["first token p50, s"] <= scores["total p95, s"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cited", "wrong"),
+    [
+        ("In 2026 it lasted 24 months.", (1,), 0),  # the question has 2026
+        ("It lasted 24 months and 3 days, or 60.", (1,), 2),
+        ("It lasted 60 days.", (2,), 0),
+        ("It lasted 60 days.", (), 0),  # which the page marks
+    ],
+)
+def test_a_number_is_wrong_that_what_is_cited_does_not_have(text: str, cited: tuple[int, ...], wrong: int) -> None:
+    passages = (citation(1, "a.txt", None, "24 months", 0.5), citation(2, "b.txt", None, "60 days", 0.5))
+    answer = Answer("", "", False, (), passages, (), Timings(0, 0, 0, 0, 0, 0, 0), "m")
+    assert wrong_numbers(Sentence(text, cited), answer, "How long did it last in 2026?") == wrong
 
 
 def test_the_plain_chain(
     folder: Path, replying: Callable[..., ScriptedModel], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    llm = replying("Every 60 days.", "I don't know.", "I'm sorry, but I don't know who won.", "At nine.")
+    llm = replying("Every 60 days.", "I don't know.", "I'm sorry, but I don't know who won.", "At 9.")
     found = run(folder, "--baseline")
     scores = values(found)
     assert "don't try to make up an answer" in llm._prompts[0]
@@ -158,6 +176,7 @@ def test_the_plain_chain(
     assert found["questions"]["1"]["exact match"] == 1
     assert found["questions"]["1"]["cited files right"] == pytest.approx(1 / 3)  # it shows all that it was given
     assert "support" not in scores
+    assert scores["wrong numbers unmarked"] == 1 / 2  # nothing that it read has a 9
     assert scores["doc@1"] == 1
     assert scores["prompt tokens"] > 20
     assert "broken.pdf was not read" in capsys.readouterr().out
@@ -320,7 +339,7 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
     questions = [question(1, False)]
     retrieved = Retrieved("1", (Span("ä.txt", 0, 4),), (7,), 0.25)
-    answered = Answered("1", "Ja\u2028.", False, (Span("ä.txt", 0, 4),), 1, 1, 0.5, 1.0, 9, "m")
+    answered = Answered("1", "Ja\u2028.", False, (Span("ä.txt", 0, 4),), 1, 1, 0, 0.5, 1.0, 9, "m")
     for record in (retrieved, answered):
         kind: Any = type(record)
         found = [ask_each(questions, path, kind, lambda _, r=record: r, lambda _: None, again=True)]

@@ -2,13 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.evaluate_answers import contains_gold, exact_match, normalize, rouge_l, score_answer, token_f1
-from rag.evaluate_measures import fit_count, holds_answer, overlaps, rank_measures, score_retrieval, span_recall
+from rag.evaluate_measures import (
+    fit_count,
+    holds_answer,
+    numbers,
+    overlaps,
+    rank_measures,
+    score_retrieval,
+    span_recall,
+)
 from rag.evaluate_set import Answered, Question, Retrieved, Span
 
 GOLD = Question("1", "How often?", ("60 days",), False, ("a.txt",), (Span("a.txt", 10, 20),), (Span("a.txt", 12, 15),))
@@ -16,9 +25,15 @@ UNANSWERABLE = Question("2", "Why?", (), True, (), (), ())
 
 
 def answered(
-    text: str, *cited: Span, refused: bool = False, sentences: int = 1, supported: int = 1, id: str = "1"
+    text: str,
+    *cited: Span,
+    refused: bool = False,
+    sentences: int = 1,
+    supported: int = 1,
+    wrong: int = 0,
+    id: str = "1",
 ) -> Answered:
-    return Answered(id, text, refused, cited, sentences, supported, 0.5, 1.0, 100, "scripted")
+    return Answered(id, text, refused, cited, sentences, supported, wrong, 0.5, 1.0, 100, "scripted")
 
 
 @pytest.mark.parametrize(
@@ -122,10 +137,11 @@ def test_rouge_l() -> None:
 
 def test_an_answer_is_scored_for_text_citations_and_support() -> None:
     answer = answered(
-        "60 days.", Span("a.txt", 0, 11), Span("a.txt", 20, 30), Span("b.txt", 0, 5), sentences=4, supported=3
+        "60 days.", Span("a.txt", 0, 11), Span("a.txt", 20, 30), Span("b.txt", 0, 5), sentences=4, supported=3, wrong=2
     )
     assert score_answer(GOLD, answer) == {
-        "answerable refused": 0, "support": 0.75, "exact match": 1, "token F1": 1, "contains gold": 1,
+        "answerable refused": 0, "support": 0.75, "wrong numbers unmarked": 2,
+        "exact match": 1, "token F1": 1, "contains gold": 1,
         "cited files right": 0.5, "citation precision": pytest.approx(1 / 3),
     }  # fmt: skip
     assert "citation precision" not in score_answer(replace(GOLD, gold_spans=()), answer)
@@ -134,14 +150,19 @@ def test_an_answer_is_scored_for_text_citations_and_support() -> None:
 def test_a_wrong_refusal_scores_0_and_says_nothing_of_citations() -> None:
     answer = answered("The documents do not say 60 days.", refused=True)
     assert score_answer(GOLD, answer) == {
-        "answerable refused": 1, "support": None, "exact match": 0, "token F1": 0, "contains gold": 0,
+        "answerable refused": 1, "support": None, "wrong numbers unmarked": None,
+        "exact match": 0, "token F1": 0, "contains gold": 0,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("refused", [True, False])
 def test_an_unanswerable_question_is_scored_for_refusing(refused: bool) -> None:
     scores = score_answer(UNANSWERABLE, answered("No.", refused=refused, sentences=2, supported=1))
-    assert scores == {"unanswerable refused": float(refused), "support": None if refused else 0.5}
+    assert scores == {
+        "unanswerable refused": float(refused),
+        "support": None if refused else 0.5,
+        "wrong numbers unmarked": None if refused else 0,
+    }
 
 
 def test_prose_is_scored_by_rouge_and_a_question_without_answers_by_neither() -> None:
@@ -151,4 +172,8 @@ def test_prose_is_scored_by_rouge_and_a_question_without_answers_by_neither() ->
     assert score_answer(prose, answered("one two"))["ROUGE-L"] == pytest.approx(2 * 2 / (2 + 11))
     assert "exact match" not in score_answer(prose, answered("one two"))
     bare = Question("4", "How?", (), False, ("a.txt",), (), ())
-    assert set(score_answer(bare, answered("one two"))) == {"answerable refused", "support"}
+    assert set(score_answer(bare, answered("one two"))) == {"answerable refused", "support", "wrong numbers unmarked"}
+
+
+def test_numbers_are_compared_by_value() -> None:
+    assert numbers("1,200.50 of 007, in 2026.") == numbers("2,026 had 1200.5, 7.") == {Decimal("1200.5"), 7, 2026}

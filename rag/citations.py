@@ -93,6 +93,7 @@ def support(sentence: str, source: str, known: str = "") -> float:
 def _check_sentence(piece: str, sources: Sequence[Citation], question: str) -> Sentence:
     shown = {str(source.number) for source in sources}
     piece = _ROUND_MARKER.sub(lambda match: f"[{match[1]}]" if match[1] in shown else match[0], piece)
+    piece = _without_headers(piece, sources)
     claimed = [int(number) for group in _MARKER.findall(piece) for number in group.split(",")]
     text = _STRANDED.sub("", _MARKER.sub("", _without_lead_in(piece)))
     scores = {source.number: support(text, source.text, f"{question} {source.source}") for source in sources}
@@ -107,6 +108,13 @@ def _without_lead_in(piece: str) -> str:
     """ "According to [1], water boils." as "Water boils.": without its marker the beginning would mean nothing."""
     rest = _LEAD_IN.sub("", piece)
     return rest if rest == piece else rest[:1].upper() + rest[1:]
+
+
+def _without_headers(piece: str, sources: Sequence[Citation]) -> str:
+    """ "In 1498 (plague.txt)." as "In 1498.": models copy the file's name from above its text; the marker tells it."""
+    for name in {source.source for source in sources}:
+        piece = re.sub(rf"\s*\({re.escape(name)}(?:,[^()]*)?\)", "", piece)
+    return piece
 
 
 def _marked(sentence: Sentence) -> str:

@@ -25,6 +25,12 @@ def test_wrong_marker_moves_to_the_source_that_holds_the_sentence() -> None:
     assert text == "Damage caused by limescale is excluded. [2]"
 
 
+@pytest.mark.parametrize("copied", ["(1.txt)", "(1.txt, page 3)"])
+def test_a_file_name_that_was_copied_with_the_text_goes(copied: str) -> None:
+    text, _ = check_answer(f"Descale every 60 days {copied} in hard water [1] (see 1.txt).", [MANUAL])
+    assert text == "Descale every 60 days in hard water (see 1.txt). [1]"
+
+
 def test_missing_marker_is_supplied() -> None:
     text, _ = check_answer("The warranty lasts 24 months. Descale every 120 days in soft water.", [MANUAL, WARRANTY])
     assert text == "The warranty lasts 24 months. [2] Descale every 120 days in soft water. [1]"

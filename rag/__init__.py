@@ -16,7 +16,8 @@ Data runs one way through the house; a module imports only from floors below its
        prompts                              the wording
        llm, llm_*; chat                     the language model and its backends; what the local ones share
        database                             an SQLite file: threads, transactions, errors
-    3  manifest, manifest_reading; store    SQLite, the truth, written and read; Chroma, the vector index made from it
+    3  manifest, manifest_reading; store,   SQLite, the truth, written and read;
+       store_chroma                         Chroma, the vector index made from it
        ingestion_files                      which files are to come in
        parsing, parsing_worker              files read in child processes: within bounds, and without the network
        conversations                        what was asked and answered, and whose it is

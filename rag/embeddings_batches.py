@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import threading
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from langchain_core.embeddings import Embeddings
 
 
-class BatchedEmbeddings(Embeddings):
+class Turns:
+    """Who computes, for any number of threads: one batch at a time, in order of arrival."""
+
+    def __init__(self) -> None:
+        self._queue = threading.Lock()
+        self._engine = threading.Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The engine, for one batch. A bare lock may go back to the thread that left it; the queue stops that."""
+        with self._queue:
+            self._engine.acquire()
+        try:
+            yield
+        finally:
+            self._engine.release()
+
+
+class BatchedEmbeddings(ABC):
     """Unit-length float32 vectors of `dimension` numbers; text beyond `max_tokens` tokens is not seen.
 
     One batch runs at a time, in order of arrival: two threads computing at once on two cores are many times slower
@@ -25,8 +42,7 @@ class BatchedEmbeddings(Embeddings):
         self.dimension = dimension
         self.max_tokens = max_tokens
         self._batch = batch
-        self._queue = threading.Lock()
-        self._engine = threading.Lock()
+        self.turns = Turns()
         self.give_way: Callable[[], None] = lambda: None
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
@@ -51,18 +67,8 @@ class BatchedEmbeddings(Embeddings):
         """The vectors of one batch, float32, a row a text, of any length."""
 
     def _in_turn(self, texts: list[str]) -> np.ndarray:
-        with self._turn():
+        with self.turns.turn():
             vectors = self._encode(texts)
         # Here, in float32: what bf16 normalised would have lengths that are off by half a percent.
         normalized: np.ndarray = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return normalized
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """The engine, for one batch. A bare lock may go back to the thread that left it; the queue stops that."""
-        with self._queue:
-            self._engine.acquire()
-        try:
-            yield
-        finally:
-            self._engine.release()

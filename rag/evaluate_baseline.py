@@ -19,7 +19,6 @@ from langchain_classic.chains.retrieval_qa.base import RetrievalQA
 from langchain_core._api import LangChainDeprecationWarning
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
-from langchain_core.embeddings import Embeddings
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.outputs import LLMResult
 from langchain_core.retrievers import BaseRetriever
@@ -31,7 +30,7 @@ from rag.citations import is_refusal, split_sentences
 from rag.errors import DocumentError
 from rag.loaders import load_documents
 from rag.splitter import PAGE_BREAK
-from rag.types import Progress
+from rag.types import Embedder, Progress
 
 CHUNK_SIZE, CHUNK_OVERLAP, TOP_K = 1000, 20, 4
 _BATCH = 32
@@ -47,7 +46,7 @@ class NearestRetriever(BaseRetriever):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    embeddings: Embeddings
+    embeddings: Embedder
     chunks: list[Document]
     vectors: np.ndarray[Any, np.dtype[np.float32]]
     k: int = TOP_K
@@ -101,7 +100,7 @@ def split_plainly(files: Sequence[tuple[str, Path]], max_bytes: int) -> tuple[li
     return chunks, failed
 
 
-def embed_plainly(chunks: Sequence[Document], embeddings: Embeddings, path: Path) -> Iterator[Progress]:
+def embed_plainly(chunks: Sequence[Document], embeddings: Embedder, path: Path) -> Iterator[Progress]:
     """Write the chunks' vectors to the .npy file `path`, shape (len(chunks), dimension), unless it is there already."""
     if path.exists():
         return

@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-
-from langchain_core.documents import Document
+from typing import TYPE_CHECKING
 
 from rag.config import Settings
 from rag.errors import DocumentError, LibraryError
@@ -24,9 +23,11 @@ from rag.ingestion_writer import BATCH, CHANGED, ChunkEmbedder, Writer
 from rag.manifest import Manifest
 from rag.parsing import WORKERS, ParserPool
 from rag.speech import SpeechModel
-from rag.splitter import split_documents
 from rag.store import VectorIndex
 from rag.types import FileReport, IngestReport, Progress
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
 
 IngestEvent = Progress | FileReport
 
@@ -174,6 +175,8 @@ class Ingester:
         return Contents(candidate, pages, [] if dry_run else self._split(pages))
 
     def _split(self, pages: list[Document]) -> list[Document]:
+        from rag.splitter import split_documents  # late: LangChain's part of it is needed for new text only
+
         return split_documents(
             pages,
             chunk_size=self._settings.chunk_size,

@@ -8,11 +8,13 @@ from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from types import TracebackType
-
-from langchain_core.documents import Document
+from typing import TYPE_CHECKING
 
 from rag.ingestion_changes import Candidate, Known, NotRead, report_of
 from rag.types import FileReport, Progress
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
 
 _AHEAD = 64  # files looked at and not yet taken: enough small ones to fill a batch of chunks
 _BUDGET = 2**22  # characters read and not yet taken; beyond it no other file is begun

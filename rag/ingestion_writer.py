@@ -6,10 +6,9 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from filelock import FileLock, Timeout
-from langchain_core.documents import Document
 
 from rag.errors import DocumentError, LibraryError
 from rag.ingestion_changes import UNKNOWN, Candidate, Changes, Known, NotRead, report_of
@@ -18,6 +17,9 @@ from rag.ingestion_readers import Contents, Outcome
 from rag.manifest import Fingerprint, Manifest
 from rag.store import VectorIndex
 from rag.types import Progress
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
 
 BATCH = 32  # chunks embedded, and kept, at a time: what a kill can cost
 CHANGED = "it changed while it was being read; add it again"

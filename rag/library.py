@@ -10,8 +10,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langchain_core.embeddings import Embeddings
-
 from rag.config import Settings
 from rag.errors import LibraryError
 from rag.ingestion import Ingester, IngestEvent
@@ -23,7 +21,6 @@ from rag.models import Report
 from rag.parsing import ParserPool
 from rag.precedence import Precedence
 from rag.speech import SpeechModel
-from rag.splitter import document_text
 from rag.store import VectorIndex
 from rag.tokens import TokenCounter, embedding_fingerprint, load_tokens
 from rag.topics import choose_topic, find_topics
@@ -34,6 +31,7 @@ from rag.types import (
     AskOptions,
     Citation,
     DocumentInfo,
+    Embedder,
     IngestReport,
     Passage,
     Progress,
@@ -52,7 +50,7 @@ _BROWSED = 12  # documents that are looked through for topics
 _BROWSED_CHUNKS = 2000  # larger ones take too long to read while a page waits
 
 
-class LazyEmbeddings(Embeddings):
+class LazyEmbeddings:
     """The embedding model, loaded when the first text is embedded; its fingerprint and token counts come without it."""
 
     def __init__(self, settings: Settings, report: Report) -> None:
@@ -60,7 +58,7 @@ class LazyEmbeddings(Embeddings):
         self._report = report
         self._lock = threading.Lock()
         self._counter: TokenCounter | None = None
-        self._model: Embeddings | None = None
+        self._model: Embedder | None = None
         self.fingerprint = embedding_fingerprint(settings)
         self.give_way: Callable[[], None] = lambda: None  # called before each batch of documents
 
@@ -81,7 +79,7 @@ class LazyEmbeddings(Embeddings):
         """The unit vector of a question."""
         return self.load().embed_query(text)
 
-    def load(self) -> Embeddings:
+    def load(self) -> Embedder:
         """The model itself. Its module is imported here because it brings torch with it."""
         with self._lock:
             if self._model is None:
@@ -196,7 +194,8 @@ class Library:
 
     def text(self, document_id: int) -> str:
         """A document's extracted text: what `start` and `end` of a citation count in."""
-        return document_text(self.manifest.pages(document_id))
+        text: str = import_module("rag.splitter").document_text(self.manifest.pages(document_id))
+        return text
 
     def pages(self, document_id: int) -> list[tuple[str, str]]:
         """A document's extracted text, page by page: where each stands, in words, and what is on it."""
@@ -288,7 +287,7 @@ class Library:
 
     def load_models(self) -> None:
         """Load what answering needs, ahead of the first question."""
-        self._embeddings.load()
+        self._embeddings.embed_query("")
         self.load_llm()
 
     def load_llm(self, name: str | None = None) -> BaseChatModel:

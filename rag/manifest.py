@@ -16,18 +16,19 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import uuid
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from langchain_core.documents import Document
+from typing import TYPE_CHECKING, Any
 
 from rag.database import statements
 from rag.errors import Failure, LibraryError
 from rag.manifest_reading import COUNTS, UNSPACED, ManifestReader
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
 
 SCHEMA_VERSION = "3"
 _SCHEMA = Path(__file__).with_name("manifest.sql").read_text()
@@ -164,10 +165,7 @@ class Manifest(ManifestReader):
         with self._write() as db:
             db.executemany(
                 "INSERT OR IGNORE INTO vectors VALUES (?, ?)",
-                [
-                    (vector_key(text), np.asarray(vector, np.float32).tobytes())
-                    for text, vector in zip(texts, vectors, strict=True)
-                ],
+                [(vector_key(text), array("f", vector).tobytes()) for text, vector in zip(texts, vectors, strict=True)],
             )
 
     def add_document(
@@ -277,10 +275,7 @@ class Manifest(ManifestReader):
         with self._write() as db:
             db.executemany(
                 "UPDATE vectors SET vector = ? WHERE key = ?",
-                [
-                    (np.asarray(vector, np.float32).tobytes(), vector_key(text))
-                    for text, vector in zip(texts, vectors, strict=True)
-                ],
+                [(array("f", vector).tobytes(), vector_key(text)) for text, vector in zip(texts, vectors, strict=True)],
             )
 
     @contextmanager

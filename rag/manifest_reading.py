@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
-
-import numpy as np
-from langchain_core.documents import Document
+from typing import TYPE_CHECKING, Any
 
 from rag.database import Database
 from rag.errors import LibraryError
 from rag.types import DocumentInfo, Scope
 
-Vector = np.ndarray[Any, np.dtype[np.float32]]
+if TYPE_CHECKING:  # numpy and LangChain are imported where they are used: what finds nothing new needs neither
+    import numpy as np
+    from langchain_core.documents import Document
+
+    Vector = np.ndarray[Any, np.dtype[np.float32]]
 
 COUNTS = """
     (SELECT count(*) FROM pages WHERE document_id = d.id AND number IS NOT NULL),
@@ -69,6 +70,8 @@ class ManifestReader(Database):
 
     def pages(self, document_id: int) -> list[Document]:
         """The extracted text of a document, page by page."""
+        from langchain_core.documents import Document  # late, as above
+
         rows = self._read(
             "SELECT number, label, text FROM pages WHERE document_id = ? ORDER BY position", [document_id]
         )
@@ -80,6 +83,8 @@ class ManifestReader(Database):
 
     def chunks(self, ids: Iterable[int]) -> dict[int, Document]:
         """Chunks of visible documents by id; ids that are not visible are left out."""
+        from langchain_core.documents import Document  # late, as above
+
         found = {}
         for chunk_id in ids:
             row = self._row(
@@ -127,6 +132,8 @@ class ManifestReader(Database):
 
     def vectors(self, ids: Sequence[int]) -> Vector:
         """The vectors of these chunks, shape (len(ids), dimension). LibraryError when a chunk is gone."""
+        import numpy as np  # late, as above
+
         query = "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.vector_key WHERE c.id = ?"
         rows = [self._row(query, [i]) for i in ids]
         if None in rows:
@@ -142,6 +149,8 @@ class ManifestReader(Database):
 
         For single documents: Chroma takes a second to be told some thousands of ids, and refuses 40,000.
         """
+        import numpy as np  # late, as above
+
         within, values = _within(scope)
         rows = self._read(
             "SELECT c.id, v.vector FROM documents d JOIN chunks c ON c.document_id = d.id "

@@ -21,14 +21,15 @@ import weakref
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
-
-from langchain_core.documents import Document
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rag.errors import DocumentError, LibraryError
 from rag.loaders_context import SpeechModelNeeded
 from rag.speech import NO_SPEECH, SpeechModel
 from rag.types import Progress
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +128,8 @@ class ParserPool:
     def _follow(
         self, worker: _Worker, source: str, stopped: threading.Event
     ) -> Generator[Progress, None, list[Document]]:
+        from langchain_core.documents import Document  # late: a run that reads no file needs none
+
         pages: list[Document] = []
         size = 0
         while True:

@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
-from langchain_core.embeddings import Embeddings
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
@@ -17,7 +16,7 @@ from rag.names import absent_names, file_words
 from rag.ranking import LONGEST, Candidates, Weights, distinct, extent, merge, part, rank
 from rag.splitter import document_text
 from rag.store import VectorIndex
-from rag.types import Scope, place
+from rag.types import Embedder, Scope, place
 
 CONSIDERED = 16  # nearest chunks in which a question's names must occur, more than are shown to the model
 POOL = 100  # candidates from each side; the index finds its nearest approximately, and the more asked for, the better
@@ -35,7 +34,7 @@ class LibraryRetriever(BaseRetriever):
 
     manifest: Manifest
     index: VectorIndex
-    embeddings: Embeddings
+    embeddings: Embedder
     scope: Scope
     k: int
     token_budget: int | None = None

@@ -1,4 +1,4 @@
-"""The vector index: Chroma, made from the manifest. The only module that knows Chroma.
+"""The vector index: Chroma, made from the manifest, and kept whole. What it asks of Chroma is in store_chroma.py.
 
 Chroma 1.5 loses vectors when two processes write one folder, shows a process only what it wrote itself, and can be left
 unreadable by a kill in the middle of a write; it takes an emptied folder for a new one, goes on without vectors whose
@@ -16,27 +16,21 @@ import shutil
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import chromadb
-import numpy as np
-from chromadb.api.client import Client
-from chromadb.config import Settings as ChromaSettings
-from chromadb.errors import ChromaError, NotFoundError
 from filelock import FileLock
 
 from rag.errors import LibraryError
 
+if TYPE_CHECKING:  # Chroma takes a second of a core to import, which a run that finds nothing new does without
+    from rag.store_chroma import Chroma, Vectors
+
 T = TypeVar("T")
-Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 log = logging.getLogger(__name__)
-_PREFIX = "footnote-"  # Chroma wants names of at least three characters
-_BATCH = 1000
 _SCARCE = 2**22  # with fewer bytes free, the disk is the reason whatever Chroma calls it
-_CONFIGURATION: Any = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}}
 
 
 class Truth(Protocol):
@@ -68,17 +62,17 @@ class VectorIndex:
         self._lock = FileLock(folder.with_suffix(".lock"))
         self._stamp = folder.with_suffix(".stamp")
         self._mark = folder.with_suffix(".busy")
-        self._client: Client | None = None
+        self._chroma: Chroma | None = None
         self._seen = ""
 
     def add(self, collection: str, ids: Sequence[int], vectors: Vectors) -> None:
         """Add chunks, or put them again. `vectors` has shape (len(ids), dimension)."""
-        self._use(lambda client: _add(client, collection, ids, vectors), writing=True)
+        self._use(lambda chroma: chroma.add(collection, ids, vectors), writing=True)
 
     def delete(self, collection: str, ids: Sequence[int]) -> None:
         """Remove chunks; ids that are not there are passed over."""
         if ids:
-            self._use(lambda client: _delete(client, collection, ids), writing=True)
+            self._use(lambda chroma: chroma.delete(collection, ids), writing=True)
 
     def search(self, collection: str, vector: Sequence[float], k: int) -> list[int]:
         """Ids of the k chunks of a collection nearest to the vector by cosine, nearest first."""
@@ -87,15 +81,15 @@ class VectorIndex:
     def search_all(self, collections: Sequence[str], vector: Sequence[float], k: int) -> list[int]:
         """Ids of the k nearest chunks of several collections together."""
 
-        def search(client: Client) -> list[int]:
-            found = [near for name in collections for near in _nearest(client, name, vector, k)]
+        def search(chroma: Chroma) -> list[int]:
+            found = [near for name in collections for near in chroma.nearest(name, vector, k)]
             return [chunk_id for _, chunk_id in sorted(found)[:k]]
 
         return self._use(search)
 
     def drop(self, collection: str) -> None:
         """Remove a collection, and what Chroma leaves of one on the disk: its vectors' files and its free pages."""
-        self._use(lambda client: _drop(client, collection), writing=True)
+        self._use(lambda chroma: chroma.drop(collection), writing=True)
         with self._alone():
             self._close()
             _erase(self._folder)
@@ -103,7 +97,7 @@ class VectorIndex:
 
     def ids(self, collection: str) -> list[int]:
         """The ids of every chunk in the index, in order."""
-        return self._use(lambda client: _ids(client, collection))
+        return self._use(lambda chroma: chroma.ids(collection))
 
     def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Make the index again from the manifest. `progress` hears of the chunks done and of all."""
@@ -116,7 +110,7 @@ class VectorIndex:
         with self._lock:
             self._close()
 
-    def _use(self, operation: Callable[[Client], T], *, writing: bool = False) -> T:
+    def _use(self, operation: Callable[[Chroma], T], *, writing: bool = False) -> T:
         """Run an operation on a current client; where Chroma cannot, make the index again and run it once more."""
         with self._alone() as died:
             if died:
@@ -128,7 +122,7 @@ class VectorIndex:
                 self._seen = uuid.uuid4().hex
             try:
                 result = operation(self._connect())
-            except ChromaError as error:
+            except _chroma_error() as error:
                 if self._is_full(error):
                     raise
                 log.warning("Chroma cannot use the vector index (%s); making it again from the manifest", error)
@@ -146,7 +140,7 @@ class VectorIndex:
                 self._mark.touch()
                 yield died
                 self._mark.unlink()
-        except (OSError, ChromaError) as error:
+        except (OSError, _chroma_error()) as error:
             if self._is_full(error):
                 raise LibraryError(
                     f"the disk that holds {self._folder} is full; free some space and run this again: "
@@ -166,7 +160,7 @@ class VectorIndex:
         if write != self._seen:
             self._close()
             self._seen = write
-        if self._client is None and files != self._files():
+        if self._chroma is None and files != self._files():
             if stamp:
                 log.warning("The vector index is not as it was left; making it again from the manifest")
             self._make()
@@ -185,76 +179,43 @@ class VectorIndex:
         sizes = (f"{p.relative_to(self._folder)} {p.stat().st_size if p.parent != self._folder else ''}" for p in files)
         return "\n".join([self._truth.identity, *sizes])
 
-    def _connect(self) -> Client:
-        if self._client is None:
-            # chromadb.PersistentClient, written out: its declared type lacks close()
-            self._client = Client(
-                settings=ChromaSettings(
-                    is_persistent=True, persist_directory=str(self._folder), anonymized_telemetry=False
-                )
-            )
-        return self._client
+    def _connect(self) -> Chroma:
+        if self._chroma is None:
+            from rag.store_chroma import Chroma  # late, as above
+
+            self._chroma = Chroma(self._folder)
+        return self._chroma
 
     def _close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        if self._chroma is not None:
+            self._chroma.close()
+            self._chroma = None
 
     def _make(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        from rag.store_chroma import batches, forget_folders  # late, as above
+
         self._close()
-        Client.clear_system_cache()  # a folder that Chroma failed to open stays there as if it were open
+        forget_folders()
         if self._folder.is_dir():
             shutil.rmtree(self._folder)
         else:
             self._folder.unlink(missing_ok=True)
         self._seen = uuid.uuid4().hex
-        client = self._connect()
+        chroma = self._connect()
         wanted = {name: self._truth.all_chunk_ids(name) for name in self._truth.collections()}
         total, done = sum(map(len, wanted.values())), 0
         for name, ids in wanted.items():
-            for batch in _batches(ids):
-                _add(client, name, batch, self._truth.vectors(batch))
+            for batch in batches(ids):
+                chroma.add(name, batch, self._truth.vectors(batch))
                 done += len(batch)
                 progress(done, total)
 
 
-def _collection(client: Client, name: str) -> chromadb.Collection:
-    chroma_name = f"{_PREFIX}{name}"
-    try:
-        return client.get_collection(chroma_name, embedding_function=None)
-    except NotFoundError:
-        return client.create_collection(chroma_name, configuration=_CONFIGURATION, embedding_function=None)
+def _chroma_error() -> type[Exception]:
+    """What Chroma raises; asked for only where something was raised."""
+    from rag.store_chroma import ChromaError  # late, as above
 
-
-def _add(client: Client, name: str, ids: Sequence[int], vectors: Vectors) -> None:
-    chroma = _collection(client, name)
-    for start in range(0, len(ids), _BATCH):
-        batch = [str(i) for i in ids[start : start + _BATCH]]
-        if there := chroma.get(ids=batch, include=[])["ids"]:
-            chroma.delete(ids=there)  # to put a chunk over itself can cut others off from the index's graph
-        chroma.add(ids=batch, embeddings=vectors[start : start + _BATCH])
-
-
-def _delete(client: Client, name: str, ids: Sequence[int]) -> None:
-    chroma = _collection(client, name)
-    for batch in _batches(ids):
-        chroma.delete(ids=[str(i) for i in batch])
-
-
-def _nearest(client: Client, name: str, vector: Sequence[float], k: int) -> list[tuple[float, int]]:
-    """The nearest chunks of a collection, each after its distance."""
-    try:
-        chroma = client.get_collection(f"{_PREFIX}{name}", embedding_function=None)
-    except NotFoundError:
-        return []
-    found = chroma.query(query_embeddings=np.asarray([vector], np.float32), n_results=k, include=["distances"])
-    distances = found["distances"]
-    return [(distance, int(i)) for distance, i in zip(distances[0] if distances else (), found["ids"][0], strict=True)]
-
-
-def _drop(client: Client, name: str) -> None:
-    with suppress(NotFoundError):
-        client.delete_collection(f"{_PREFIX}{name}")
+    return ChromaError
 
 
 def _erase(folder: Path) -> None:
@@ -268,12 +229,3 @@ def _erase(folder: Path) -> None:
             db.execute("VACUUM")
     except sqlite3.Error as error:
         raise LibraryError(f"the vector index {folder} cannot be used: {error}") from error
-
-
-def _ids(client: Client, name: str) -> list[int]:
-    return sorted(int(i) for i in _collection(client, name).get(include=[])["ids"])
-
-
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), _BATCH):
-        yield ids[start : start + _BATCH]

@@ -6,9 +6,7 @@ import sys
 import time
 from dataclasses import replace
 from types import TracebackType
-from typing import Any
-
-from tqdm import tqdm
+from typing import Any, TextIO
 
 from rag.types import Progress
 
@@ -40,20 +38,28 @@ class Terminal:
 
     def print(self, line: str) -> None:
         """Write a line of the result."""
-        tqdm.write(line, file=sys.stdout)
+        self._write(line, sys.stdout)
         sys.stdout.flush()
 
     def error(self, message: str) -> None:
         """Write a line that says what went wrong."""
         self.clear()
-        tqdm.write(f"error: {message}", file=sys.stderr)
+        self._write(f"error: {message}", sys.stderr)
 
     def clear(self) -> None:
         """Take the bars away."""
         for unit in list(self._bars):
             self._bars.pop(unit).close()
 
+    def _write(self, line: str, file: TextIO) -> None:
+        if self._bars:  # they make room for it
+            next(iter(self._bars.values())).write(line, file=file)
+        else:
+            file.write(line + "\n")
+
     def _draw(self, progress: Progress) -> None:
+        from tqdm import tqdm  # late: a tenth of a second, of which a run that is not watched draws nothing
+
         bar = self._bars.get(progress.unit)
         if bar is not None and bar.total != (progress.total or None):
             self._bars.pop(progress.unit).close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -26,6 +26,17 @@ def place(page: int | None, page_label: str | None) -> str:
     if page_label and page_label.startswith(_PLACES):
         return page_label
     return f"page {page_label or page}" if page else ""
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Texts to unit vectors, as LangChain's Embeddings has it, which takes a third of a second to import."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """A vector for each text, in the same order."""
+
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of a question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +21,8 @@ from hashed_library import HashedEmbeddings, HashedLibrary, table
 import ingest
 import rag.__main__
 import rag.library
+from rag.config import load_settings
+from rag.tokens import embedding_fingerprint
 
 ROOT = Path(__file__).parent.parent
 RUN = """
@@ -272,3 +276,20 @@ def test_help_answers_at_once(command: list[str]) -> None:
         # Of the processor: what else the machine is doing is not the program's slowness
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(seconds) < 0.5
+
+
+def test_an_unchanged_folder_imports_nothing_that_only_new_text_needs(library: Path, docs: Path) -> None:
+    assert run(library, docs) == 0
+    with closing(sqlite3.connect(library / "manifest.sqlite")) as db, db:
+        fingerprint = embedding_fingerprint(load_settings())
+        db.execute("UPDATE meta SET value = ? WHERE key = 'embedding'", [fingerprint])
+    code = (
+        "import sys, ingest\n"
+        "status = ingest.main(sys.argv[1:])\n"
+        "heavy = {'chromadb', 'langchain_core', 'langchain_text_splitters', 'numpy', 'openvino', 'torch', 'tqdm'}\n"
+        "sys.exit(repr(heavy & set(sys.modules)) if heavy & set(sys.modules) else status)"
+    )
+    command = [sys.executable, "-c", code, str(docs), "--library", str(library)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "2 unchanged; 0 chunks embedded" in done.stdout

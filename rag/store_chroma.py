@@ -1,0 +1,89 @@
+"""What the vector index asks of Chroma. The only module that imports it; store.py imports this one when it needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import chromadb
+import numpy as np
+from chromadb.api.client import Client
+from chromadb.config import Settings as ChromaSettings
+from chromadb.errors import ChromaError as ChromaError
+from chromadb.errors import NotFoundError
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+
+_PREFIX = "footnote-"  # Chroma wants names of at least three characters
+_BATCH = 1000
+_CONFIGURATION: Any = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}}
+
+
+class Chroma:
+    """A folder of Chroma's, open: a collection of its for each of the library's. Raises ChromaError."""
+
+    def __init__(self, folder: Path) -> None:
+        # chromadb.PersistentClient, written out: its declared type lacks close()
+        self._client = Client(
+            settings=ChromaSettings(is_persistent=True, persist_directory=str(folder), anonymized_telemetry=False)
+        )
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._client.close()
+
+    def add(self, name: str, ids: Sequence[int], vectors: Vectors) -> None:
+        """Add chunks, or put them again. `vectors` has shape (len(ids), dimension)."""
+        collection = self._collection(name)
+        for start in range(0, len(ids), _BATCH):
+            batch = [str(i) for i in ids[start : start + _BATCH]]
+            if there := collection.get(ids=batch, include=[])["ids"]:
+                collection.delete(ids=there)  # to put a chunk over itself can cut others off from the index's graph
+            collection.add(ids=batch, embeddings=vectors[start : start + _BATCH])
+
+    def delete(self, name: str, ids: Sequence[int]) -> None:
+        """Remove chunks; ids that are not there are passed over."""
+        collection = self._collection(name)
+        for batch in batches(ids):
+            collection.delete(ids=[str(i) for i in batch])
+
+    def nearest(self, name: str, vector: Sequence[float], k: int) -> list[tuple[float, int]]:
+        """The nearest chunks of a collection, each after its distance."""
+        try:
+            collection = self._client.get_collection(f"{_PREFIX}{name}", embedding_function=None)
+        except NotFoundError:
+            return []
+        found = collection.query(query_embeddings=np.asarray([vector], np.float32), n_results=k, include=["distances"])
+        distances = found["distances"]
+        return [
+            (distance, int(i)) for distance, i in zip(distances[0] if distances else (), found["ids"][0], strict=True)
+        ]
+
+    def drop(self, name: str) -> None:
+        """Remove a collection."""
+        with suppress(NotFoundError):
+            self._client.delete_collection(f"{_PREFIX}{name}")
+
+    def ids(self, name: str) -> list[int]:
+        """The ids of every chunk of a collection, in order."""
+        return sorted(int(i) for i in self._collection(name).get(include=[])["ids"])
+
+    def _collection(self, name: str) -> chromadb.Collection:
+        chroma_name = f"{_PREFIX}{name}"
+        try:
+            return self._client.get_collection(chroma_name, embedding_function=None)
+        except NotFoundError:
+            return self._client.create_collection(chroma_name, configuration=_CONFIGURATION, embedding_function=None)
+
+
+def forget_folders() -> None:
+    """Drop Chroma's memory of what is open: a folder that it failed to open stays there as if it were open."""
+    Client.clear_system_cache()
+
+
+def batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Ids, as many at a time as Chroma is given."""
+    for start in range(0, len(ids), _BATCH):
+        yield ids[start : start + _BATCH]

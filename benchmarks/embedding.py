@@ -3,11 +3,17 @@
 Chunks of the text files in FOLDER go through every engine in turns, so that whatever else the machine does slows all
 of them. The table gives the median of the rounds; how many times as fast as torch in fp32 is the median of each
 round's own ratio, with the least and the greatest.
+
+The last column is how near that comes to what the machine can do: the arithmetic that the texts need (their padding
+not counted), done in a second of a core, beside what one multiplication of the model's widest layer does in a second of
+a core, at the same precision, by torch, which has oneDNN for it. It is by seconds of the cores, for those of the clock
+tell of what else the machine does.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import statistics
 import time
@@ -15,13 +21,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from rag.config import load_settings
-from rag.embeddings import converted_folder, load_embeddings
+from rag.embeddings import converted_folder, int8_folder, load_embeddings
 from rag.embeddings_batches import BatchedEmbeddings
 from rag.embeddings_openvino import OpenvinoEmbeddings, read_conversion
 from rag.embeddings_torch import TorchEmbeddings
@@ -29,6 +36,8 @@ from rag.tokens import embedding_folder, load_tokens
 
 QUESTION = "How long is the warranty on the power base?"
 QUESTIONS = 15  # in a round
+TYPES = {"fp32": "float32", "bf16": "bfloat16"}
+ROWS = 1024  # of the multiplication that the ceiling is measured by
 
 
 def main() -> None:
@@ -44,10 +53,11 @@ def main() -> None:
     def load_torch(dtype: torch.dtype) -> BatchedEmbeddings:
         return TorchEmbeddings(folder, "", "cpu", dtype)
 
-    load_embeddings(settings.model_copy(update={"embedding_engine": "openvino"}), lambda _: None)  # converts it
-    converted = converted_folder(settings)
-    conversion = read_conversion(converted)
-    assert conversion is not None
+    made = settings.model_copy(update={"embedding_engine": "openvino-int8"})
+    load_embeddings(made, lambda _: None).embed_documents(["x"])  # converts it, to int8 too
+    converted, quantized = converted_folder(settings), int8_folder(settings)
+    conversion, quick = read_conversion(converted), read_conversion(quantized)
+    assert conversion is not None and quick is not None
     engines: dict[str, BatchedEmbeddings] = {
         "torch fp32": load_torch(torch.float32),
         "torch bf16": load_torch(torch.bfloat16),
@@ -55,10 +65,14 @@ def main() -> None:
     }
     if conversion.precision == "bf16":
         engines["OpenVINO bf16"] = OpenvinoEmbeddings(folder, converted, conversion, "")
-    print("| what | engine | median | times torch fp32 | least cosine to it |\n| --- | --- | --- | --- | --- |")
+    engines["OpenVINO int8"] = OpenvinoEmbeddings(folder, quantized, quick, "")
+    print("| what | engine | median | times torch fp32 | least cosine to it | of the GEMM ceiling |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    sizes = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     for size in (1000, 600):
         chunks = split_folder(options.folder, size, options.chunks)
-        counted = sum(min(count, tokens.max_tokens) for count in tokens.count_all(chunks))
+        counts = [min(count, tokens.max_tokens) for count in tokens.count_all(chunks)]
+        work = sum(arithmetic(sizes, count) for count in counts)
         exact = np.array(engines["torch fp32"].embed_documents(chunks))
         cosines = {
             name: float((exact * np.array(engine.embed_documents(chunks))).sum(axis=1).min())
@@ -67,11 +81,14 @@ def main() -> None:
         runs: dict[str, Callable[[], object]] = {
             name: partial(engine.embed_documents, chunks) for name, engine in engines.items()
         }
-        for name, (seconds, ratios) in in_turns(runs, options.rounds).items():
-            show(f"{size} characters", name, f"{counted / seconds:,.0f} tokens/s", ratios, f"{cosines[name]:.4f}")
+        ceilings = {name: ceiling(name.split()[1], sizes) for name in engines}
+        for name, timed in in_turns(runs, options.rounds).items():
+            told = f"{sum(counts) / timed.seconds:,.0f} tokens/s"
+            of_ceiling = f"{work / timed.cores / ceilings[name]:.2f}"
+            show(f"{size} characters", name, told, timed.ratios, f"{cosines[name]:.4f}", of_ceiling)
     runs = {name: partial(ask, engine) for name, engine in engines.items()}
-    for name, (seconds, ratios) in in_turns(runs, options.rounds).items():
-        show("one question", name, f"{seconds / QUESTIONS * 1000:.0f} ms", ratios, "")
+    for name, timed in in_turns(runs, options.rounds).items():
+        show("one question", name, f"{timed.seconds / QUESTIONS * 1000:.0f} ms", timed.ratios, "", "")
 
 
 def split_folder(folder: Path, size: int, count: int) -> list[str]:
@@ -88,27 +105,68 @@ def ask(engine: BatchedEmbeddings) -> None:
         engine.embed_query(QUESTION)
 
 
-def in_turns(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, tuple[float, list[float]]]:
-    """Median seconds of each, and in each round how many times as fast as the first it was."""
+def arithmetic(sizes: dict[str, int], tokens: int) -> float:
+    """Floating-point operations that a model with this config.json takes for a text of so many tokens."""
+    hidden, layers = sizes["hidden_size"], sizes["num_hidden_layers"]
+    weights = 4 * hidden**2 + 2 * hidden * sizes["intermediate_size"]
+    return 2.0 * layers * tokens * (weights + 2 * tokens * hidden)
+
+
+def ceiling(precision: str, sizes: dict[str, int]) -> float:
+    """Operations a second of one core in a multiplication of the model's widest layer: the best of twenty."""
+    shapes = ((ROWS, sizes["hidden_size"]), (sizes["hidden_size"], sizes["intermediate_size"]))
+    if precision == "int8":
+        left, right = (torch.randint(-100, 100, shape, dtype=torch.int8) for shape in shapes)
+        multiply = torch._int_mm  # the only way that torch has to the instructions for int8
+    else:
+        left, right = (torch.randn(shape, dtype=getattr(torch, TYPES[precision])) for shape in shapes)
+        multiply = torch.mm
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several would wait for one another, which counts as work
+    taken = []
+    for _ in range(20):
+        began = time.thread_time()
+        multiply(left, right)
+        taken.append(time.thread_time() - began)
+    torch.set_num_threads(threads)
+    return 2.0 * ROWS * shapes[1][0] * shapes[1][1] / min(taken)
+
+
+class Timed(NamedTuple):
+    """A run's median seconds by the clock and of the cores, and in each round how many times as fast it was."""
+
+    seconds: float
+    cores: float
+    ratios: list[float]
+
+
+def in_turns(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, Timed]:
+    """What each took, beside the first of them."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
+    cores: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         run()  # the first run allocates
     for _ in range(rounds):
         for name, run in runs.items():
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             run()
             seconds[name].append(time.perf_counter() - began)
+            cores[name].append(time.process_time() - used)
     first = next(iter(seconds.values()))
     return {
-        name: (statistics.median(taken), [ours / its for ours, its in zip(first, taken, strict=True)])
+        name: Timed(
+            statistics.median(taken),
+            statistics.median(cores[name]),
+            [ours / its for ours, its in zip(first, taken, strict=True)],
+        )
         for name, taken in seconds.items()
     }
 
 
-def show(what: str, engine: str, median: str, ratios: list[float], cosine: str) -> None:
+def show(what: str, engine: str, median: str, ratios: list[float], cosine: str, of_ceiling: str) -> None:
     """A row of the table."""
     times = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
-    print(f"| {what} | {engine} | {median} | {times} | {cosine} |", flush=True)
+    print(f"| {what} | {engine} | {median} | {times} | {cosine} | {of_ceiling} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ def main() -> None:
         return
     if not (options.folder or options.again):
         parser.error("give a FOLDER, or --again N")
-    load_embeddings(load_settings(), lambda _: None)
+    prepared = load_settings().model_copy(update={"embedding_engine": "openvino-int8"})
+    load_embeddings(prepared, lambda _: None).embed_documents(["What a machine makes once is made."])
     if options.again:
         bring_in_again(options.again, options.rounds)
         return

@@ -110,8 +110,9 @@ def speed_ups(results: dict[str, Any]) -> list[Figure]:
     """How many times as fast Footnote is as what everyone writes, by the median of the ratios."""
     found = []
     for row in _rows(results, "embedding"):
-        if row["engine"] == "OpenVINO bf16":
-            what = f"embedding, {row['what']}, beside torch fp32"
+        engine, _, precision = row["engine"].partition(" ")
+        if engine == "OpenVINO" and precision in ("bf16", "int8"):
+            what = f"embedding in {precision}, {row['what']}, beside torch fp32"
             found.append(Figure(what, number(row["times torch fp32"]), "embedding"))
     if ratios := [number(row["ratio by the cores"]) for row in _rows(results, "ingestion")]:
         found.append(

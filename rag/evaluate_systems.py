@@ -179,7 +179,7 @@ class Baseline(System):
 
     def load(self) -> None:
         """Load the embedding model and the language model."""
-        self.embeddings.load()
+        self.embeddings.embed_query("")
         self._llm = load_llm(self.settings, self._report)
 
     def ask(self, question: Question) -> Answered:

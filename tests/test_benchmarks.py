@@ -55,7 +55,7 @@ def test_what_a_benchmark_printed_becomes_the_readme_s_rows_and_plots(
     kept = {"embedding": {**told, "rows": engines}, "scale": {**told, "rows": sizes}}
     command, date = "`python -m benchmarks.x`", "2026-11-23"
     assert results.summary(kept) == [
-        ("embedding, one question, beside torch fp32", "11.9 times as fast", command, date),
+        ("embedding in bf16, one question, beside torch fp32", "11.9 times as fast", command, date),
         (
             "a search of 1,000 chunks, its question embedded",
             "20 ms at the median, 31 ms at the 95th percentile",

@@ -172,3 +172,21 @@ def test_a_model_that_cannot_be_traced_stays_with_torch(
     auto = kept.model_copy(update={"embedding_engine": "auto", "cache": tmp_path})
     assert isinstance(load_embeddings(auto, lambda _: None), TorchEmbeddings)
     assert engine_in_words(auto).startswith("torch: the model cannot be converted for OpenVINO: no such operation")
+
+
+def test_the_int8_form_is_made_by_a_child_and_judged(kept: Settings, tmp_path: Path) -> None:
+    from rag.embeddings import converted_folder
+    from rag.embeddings_int8 import LEAST_SPEED_UP, quantize
+    from rag.embeddings_openvino import OpenvinoEmbeddings, read_conversion
+
+    folder, converted = embedding_folder(kept, lambda _: None), converted_folder(kept)
+    conversion = read_conversion(converted)
+    assert conversion
+    steps: list[int] = []
+    made = quantize(folder, converted, conversion, tmp_path / "int8", lambda done, total: steps.append(done))
+    assert steps == [0, 1, 2] and "nncf" not in sys.modules
+    assert read_conversion(tmp_path / "int8") == made and made.cosine > 0.5
+    if not made.refusal:  # so small a model may be no faster
+        assert made.speed_up >= LEAST_SPEED_UP
+        vectors = np.array(OpenvinoEmbeddings(folder, tmp_path / "int8", made, "").embed_documents(TEXTS))
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)

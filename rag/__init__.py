@@ -4,7 +4,7 @@ Data runs one way through the house; a module imports only from floors below its
 
     0  types, errors                        the records and the errors a person may see
     1  config, device                       Settings, the only reader of the environment; GPU or CPU, and which
-       precedence                           questions before documents: who computes first
+       precedence                           questions before documents, and the earlier one first: who computes when
        timings                              what an answer cost
     2  models, models_*                     weights: the table of them, how they are fetched and verified
        tokens                               counts tokens, and says which embedding model it is, without loading one

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -17,12 +16,13 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from pydantic import PrivateAttr
 
 from rag.errors import ModelError
+from rag.precedence import Turns
 
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 
 
 class LocalChatModel(BaseChatModel):
-    """A chat model in this process, one generation at a time; other callers wait for their turn.
+    """A chat model in this process, one generation at a time; other callers wait for their turn (precedence.Turns).
 
     An engine subclasses it with `render`, `count`, `stream_text` and `first_token`. Per call, `max_tokens` and
     `temperature` may be given as keyword arguments (`model.bind(max_tokens=64)`), as may LangChain's `stop`;
@@ -36,7 +36,7 @@ class LocalChatModel(BaseChatModel):
     max_answer_tokens: int
     temperature: float = 0.0
 
-    _turn: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _turns: Turns = PrivateAttr(default_factory=Turns)
 
     @abstractmethod
     def render(self, messages: Sequence[BaseMessage]) -> str:
@@ -90,7 +90,7 @@ class LocalChatModel(BaseChatModel):
 
     def _first(self, prompt: str) -> ChatResult:
         """The first token with its log-probability, where OpenAI's client puts it."""
-        with self._turn:
+        with self._turns.take():
             token, probability = self.first_token(prompt)
         logprobs = {"content": [{"token": token, "logprob": math.log(probability)}]}
         message = AIMessage(content=token, response_metadata={"logprobs": logprobs})
@@ -120,7 +120,7 @@ class LocalChatModel(BaseChatModel):
             )
         answer = ""
         with (
-            self._turn,
+            self._turns.take(last=True),
             closing(self.stream_text(prompt, room, self.temperature if temperature is None else temperature)) as pieces,  # type: ignore[type-var]
         ):
             for piece in cut_at_stop(pieces, stop or ()):

@@ -1,4 +1,4 @@
-"""One compute budget within a process: documents are not embedded while a question is being answered.
+"""One compute budget within a process: questions before documents, and the question before the one that came later.
 
 Two engines that compute at once on the same cores are many times slower than the same two in turns. A batch takes about
 a second, so that is what a question waits, and all that ingestion loses is the time that answers take.
@@ -6,11 +6,14 @@ a second, so that is what a question waits, and all that ingestion loses is the 
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 LONGEST = 30.0  # seconds that a batch waits at most, so that questions without end do not stop ingestion for good
+RESERVED = 0.1  # seconds that a turn is kept for the thread that had it: it may only be between two passages
 
 
 class Precedence:
@@ -36,3 +39,53 @@ class Precedence:
         """Return when no question is being answered, or the wait has been long enough."""
         with self._changed:
             self._changed.wait_for(lambda: not self._questions, LONGEST)
+
+
+class Turns:
+    """One thread at a time; the thread that came first goes first, and keeps its place until its last turn.
+
+    A question is read passage by passage and then answered. Were each of these calls a turn like any other, two that
+    are asked together would both wait twice as long for their first word; so only the later one does.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: list[int] = []
+        self._numbers = itertools.count()
+        self._mine = threading.local()
+        self._taken = False
+        self._last, self._released = -1, 0.0  # whose turn it was, and when that ended
+
+    @contextmanager
+    def take(self, *, last: bool = False) -> Iterator[None]:
+        """Wait for this thread's turn, and have it; after the `last` one its next is that of another question."""
+        place = self._place()
+        with self._changed:
+            self._waiting.append(place)
+            try:
+                while (wait := self._wait(place)) != 0:
+                    self._changed.wait(wait)
+            finally:
+                self._waiting.remove(place)
+            self._taken = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken = False
+                self._last, self._released = (-1 if last else place), time.monotonic()
+                self._changed.notify_all()
+            if last:
+                self._mine.place = None
+
+    def _place(self) -> int:
+        if getattr(self._mine, "place", None) is None:
+            self._mine.place = next(self._numbers)
+        return int(self._mine.place)
+
+    def _wait(self, place: int) -> float | None:
+        """Seconds until it may be the turn of this place; None: until something changes."""
+        if self._taken or place != min(self._waiting):
+            return None
+        kept_for_earlier = 0 <= self._last < place
+        return max(0.0, self._released + RESERVED - time.monotonic()) if kept_for_earlier else 0.0

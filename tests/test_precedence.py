@@ -10,7 +10,7 @@ import pytest
 
 import rag.precedence
 from rag.embeddings_batches import BatchedEmbeddings
-from rag.precedence import Precedence
+from rag.precedence import Precedence, Turns
 
 
 def test_nobody_waits_where_nobody_asks() -> None:
@@ -56,3 +56,67 @@ def test_way_is_given_before_each_batch_of_documents_and_never_by_a_question() -
     assert len(given) == 3
     model.embed_query("f")
     assert len(given) == 3
+
+
+@pytest.mark.timeout(30)
+def test_a_question_keeps_its_turn_between_its_passages_and_the_next_one_follows() -> None:
+    """Two that ask at once: all of the first one's passages are read before any of the second's."""
+    turns, read = Turns(), list[str]()
+    begun = threading.Event()
+
+    def ask(name: str) -> None:
+        for number in range(3):
+            with turns.take():
+                begun.set()
+                read.append(f"{name}{number}")
+                time.sleep(0.05)  # the other waits by now
+        with turns.take(last=True):
+            read.append(f"{name} answered")
+        with turns.take():
+            read.append(f"{name} again")
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in "ab"]
+    threads[0].start()
+    begun.wait(10)
+    threads[1].start()
+    for thread in threads:
+        thread.join(10)
+    assert read[:4] == ["a0", "a1", "a2", "a answered"]
+    assert read.index("b0") < read.index("a again")  # who has been answered comes after those that waited
+
+
+@pytest.mark.timeout(30)
+def test_a_turn_is_not_kept_for_long() -> None:
+    """A question that was refused says no word of its end."""
+    turns = Turns()
+
+    def refused() -> None:
+        with turns.take():
+            pass
+
+    first = threading.Thread(target=refused)
+    first.start()
+    first.join(10)
+    began = time.monotonic()
+    with turns.take():
+        assert time.monotonic() - began < 10 * rag.precedence.RESERVED
+
+
+@pytest.mark.timeout(30)
+def test_turns_are_one_at_a_time_and_an_error_gives_one_back() -> None:
+    turns, inside, most = Turns(), list[int](), list[int]()
+
+    def work(number: int) -> None:
+        with pytest.raises(InterruptedError), turns.take():
+            inside.append(number)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.remove(number)
+            raise InterruptedError
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert most == [1] * 5

@@ -37,9 +37,8 @@ from langchain_core.embeddings import Embeddings
 
 from benchmarks.scale import direction, write_documents
 from rag.config import Settings, load_settings
-from rag.embeddings import load_embeddings
 from rag.ingestion import Ingester
-from rag.library import Library
+from rag.library import LazyEmbeddings, Library
 from rag.llm_gguf import GgufChatModel
 from rag.manifest import Manifest
 from rag.store import VectorIndex
@@ -104,13 +103,16 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="questions beside the engine, and pairs (3)")
     parser.add_argument("--plain", type=int, default=0, metavar="N", help="questions to the plain chain (0)")
     parser.add_argument("--chunks", type=int, default=CHUNKS, metavar="N", help=f"of the library ({CHUNKS})")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="make the library here, or take the one that is there")
     parser.add_argument("--plain-over", type=Path, metavar="DIR", help="only be the plain chain, over these documents")
     options = parser.parse_args()
     if options.plain_over:
         return be_plain(options.plain_over)
     with tempfile.TemporaryDirectory() as scratch:
-        documents, library = Path(scratch, "documents"), Path(scratch, "library")
-        make_library(load_settings(library=library), documents, options.chunks)
+        folder = options.keep or Path(scratch)
+        documents, library = folder / "documents", folder / "library"
+        if not documents.exists():
+            make_library(load_settings(library=library), documents, options.chunks)
         opened = Library(load_settings(library=library))
         opened.load_models()
         ours = opened.load_llm()
@@ -129,11 +131,11 @@ def main() -> int:
 
 def make_library(settings: Settings, documents: Path, chunks: int) -> None:
     """The samples among generated documents."""
-    documents.mkdir()
+    documents.mkdir(parents=True)
     write_documents(documents, chunks, np.random.default_rng(0))
     manifest = Manifest(settings.library / "manifest.sqlite")
     index = VectorIndex(settings.library / "chroma", manifest)
-    lent = LentVectors(load_embeddings(settings, lambda _: None))
+    lent = LentVectors(LazyEmbeddings(settings, lambda _: None))
     for _ in Ingester(settings, manifest, index, lent).ingest([documents, ROOT / "sample_docs"]):
         pass
     index.close()

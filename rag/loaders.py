@@ -97,6 +97,9 @@ LOADERS: dict[str, Loader] = {
     **dict.fromkeys(_CODE, Loader("rag.loaders_text", "load_code")),
 }
 SUFFIXES = frozenset(LOADERS)
+PICTURES = frozenset(suffix for suffix, loader in LOADERS.items() if loader == _PICTURE)
+RECORDINGS = frozenset(_RECORDINGS)
+PLACED = ("lines", "moments")  # in a page's metadata: where, or when, each part of its text is seen or heard
 ARCHIVES = frozenset(suffix for suffix, loader in LOADERS.items() if loader.module == "rag.loaders_archive")
 _OLE = (".xls", ".msg", ".doc", ".ppt")
 
@@ -125,7 +128,8 @@ def load_documents(
     pages, "page_label": what the document itself calls the page, or None}. `max_bytes` is checked before reading;
     `progress` hears how far it is; `ocr` says whether text is recognised in pictures, `speech` where the model for
     recordings is. A page that could not be read has "unread" as well, the reason, and "try_again" where that
-    may be over the next time.
+    may be over the next time. One that was recognised in a picture has "lines", (start, end, left, top, right, bottom)
+    of each in characters and shares of the picture; one that was heard has "moments", (start, end, second).
 
     Raises DocumentError, whose message completes "FILE was not added: ...", and SpeechModelNeeded if there is a
     recording and `speech` is None.
@@ -153,7 +157,11 @@ def load_bytes(data: bytes, name: str) -> list[Document]:
             raise DocumentError(f"it is damaged: {error}") from error
         raise DocumentError(f"it could not be read: {error.strerror}", "unreadable") from error  # a temporary file's
     for page in pages:
-        page.page_content = clean_text(page.page_content)
+        text = clean_text(page.page_content)
+        if text != page.page_content:  # what counts its characters holds no more
+            page.page_content = text
+            for name in PLACED:
+                page.metadata.pop(name, None)
     if not any(page.page_content.strip() for page in pages):
         raise DocumentError("there is no text in it", "empty")
     return pages

@@ -26,6 +26,20 @@ _GAP = 0.015  # of the page's width, between two columns
 _FULL = 0.55  # share of a column's width that the median line of running text fills; a table's cell does not
 
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+class Recognised(NamedTuple):
+    """The text of a picture, and where its lines stand: (start, end, left, top, right, bottom) of each.
+
+    `start` and `end` count characters of the text; the others are shares of the picture's width and height, from its
+    top left corner.
+    """
+
+    text: str
+    lines: list[tuple[int, int, float, float, float, float]]
+
+
 class _Line(NamedTuple):
     """A recognised line and the box around it, in pixels."""
 
@@ -40,24 +54,44 @@ class _Line(NamedTuple):
         return (self.top + self.bottom) / 2
 
 
-def read_picture(pixels: Pixels) -> str:
+def read_picture(pixels: Pixels) -> Recognised:
     """The text of a picture, upright or turned by a quarter or a half, in reading order; "" if there is none.
 
     `pixels` has the shape (height, width, 3), in the order blue, green, red.
     """
     if is_blank(pixels):
-        return ""
+        return Recognised("", [])
     lines = _recognise(pixels)
-    if sum(line.bottom - line.top > _TALL * (line.right - line.left) for line in lines) * 2 > len(lines):
+    turned = sum(line.bottom - line.top > _TALL * (line.right - line.left) for line in lines) * 2 > len(lines)
+    if turned:
         pixels = np.ascontiguousarray(np.rot90(pixels))
         lines = _recognise(pixels)
-    if _upside_down(pixels, lines):
-        height, width = pixels.shape[:2]
+    height, width = pixels.shape[:2]
+    overturned = _upside_down(pixels, lines)
+    if overturned:
         lines = [
             _Line(width - line.right, height - line.bottom, width - line.left, height - line.top, line.text)
             for line in lines
         ]
-    return "\n".join(_in_order(lines, pixels.shape[1]))
+
+    def seen(line: _Line) -> Box:
+        """Where a line stands in the picture as it was given."""
+        left, top, right, bottom = line.left / width, line.top / height, line.right / width, line.bottom / height
+        if overturned:
+            left, top, right, bottom = 1 - right, 1 - bottom, 1 - left, 1 - top
+        return (1 - bottom, left, 1 - top, right) if turned else (left, top, right, bottom)
+
+    return _placed(_in_order(lines, width), seen)
+
+
+def _placed(rows: list[list[_Line]], seen: Callable[[_Line], Box]) -> Recognised:
+    """The rows as text, the lines of each with a space between them."""
+    placed, at = [], 0
+    for line in (line for row in rows for line in row):
+        left, top, right, bottom = (round(min(max(edge, 0.0), 1.0), 5) for edge in seen(line))
+        placed.append((at, at + len(line.text), left, top, right, bottom))
+        at += len(line.text) + 1
+    return Recognised("\n".join(" ".join(line.text for line in row) for row in rows), placed)
 
 
 def is_blank(pixels: Pixels) -> bool:
@@ -95,13 +129,13 @@ def _upside_down(pixels: Pixels, lines: Sequence[_Line]) -> bool:
     return sum(turned) * 2 > len(turned)
 
 
-def _in_order(lines: list[_Line], page_width: int) -> list[str]:
+def _in_order(lines: list[_Line], page_width: int) -> list[list[_Line]]:
     """The rows of a page: column by column where running text stands in columns, else across."""
     if len(lines) < 2:
-        return [line.text for line in lines]
+        return [lines] if lines else []
     if parts := _columns(lines, page_width) or _bands(lines):
         return [row for part in parts for row in _in_order(part, page_width)]
-    return [" ".join(line.text for line in sorted(lines))]
+    return [sorted(lines)]
 
 
 def _columns(lines: list[_Line], page_width: int) -> list[list[_Line]] | None:

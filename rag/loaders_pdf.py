@@ -59,6 +59,8 @@ BROKEN = "\x02\ufffe"
 _BROKEN_WORD = re.compile(rf"(\w*)[{BROKEN}](\w*)")
 _WORD = re.compile(r"\w+(?:-\w+)*")
 
+Lines = list[tuple[int, int, float, float, float, float]]  # see loaders_ocr.Recognised
+
 
 def load_pdf(data: bytes) -> list[Document]:
     """One Document per page. Raises DocumentError if it is locked, damaged, or holds no text."""
@@ -74,7 +76,7 @@ def load_pdf(data: bytes) -> list[Document]:
         for index in [index for index, text in enumerate(texts) if not text.strip()]:
             report_progress(index, len(texts), "pages")
             texts[index] = _second_reading(reader, index)
-    unread = _read_pictures(data, texts, pictures)
+    unread, lines = _read_pictures(data, texts, pictures)
     unread |= _read_beside(data, texts, [index for index in beside if index not in pictures])
     if not any(text.strip() for text in texts):
         why = "; ".join(dict.fromkeys(unread.values()))
@@ -83,7 +85,9 @@ def load_pdf(data: bytes) -> list[Document]:
     return [
         Document(
             page_content=text,
-            metadata={"page": index + 1, "page_label": label} | ({"unread": unread[index]} if index in unread else {}),
+            metadata={"page": index + 1, "page_label": label}
+            | ({"unread": unread[index]} if index in unread else {})
+            | ({"lines": lines[index]} if index in lines else {}),
         )
         for index, (text, label) in enumerate(zip(join_broken_words(texts), labels, strict=True))
     ]
@@ -188,25 +192,29 @@ def _is_picture(page: pypdfium2.PdfPage, text: str) -> bool:
     return any((right - left) * (top - bottom) > _SCAN * width * height for left, bottom, right, top in boxes)
 
 
-def _read_pictures(data: bytes, texts: list[str], pictures: Sequence[int]) -> dict[int, str]:
-    """Put the text that is recognised on these pages in its place; why which of them could not be read."""
+def _read_pictures(data: bytes, texts: list[str], pictures: Sequence[int]) -> tuple[dict[int, str], dict[int, Lines]]:
+    """Put the text that is recognised on these pages in its place.
+
+    Returns why which of them could not be read, and where the lines of those that were stand.
+    """
     if not reads_pictures():
-        return {index: PICTURES_OFF for index in pictures if not texts[index].strip()}
+        return {index: PICTURES_OFF for index in pictures if not texts[index].strip()}, {}
     unread: dict[int, str] = {}
+    lines: dict[int, Lines] = {}
     for number, index in enumerate(pictures):
         if number == MAX_PICTURES:
             late = f"pictures beyond the first {MAX_PICTURES:,}"
-            return unread | {index: late for index in pictures[number:] if not texts[index].strip()}
+            return unread | {index: late for index in pictures[number:] if not texts[index].strip()}, lines
         report_progress(number, len(pictures), "scanned pages")
         with _opened(data) as document:
             pixels = _draw(document, index) if document else None
         ocr = importlib.import_module("rag.loaders_ocr")  # only now: it brings its models with it
-        text = "" if pixels is None else ocr.read_picture(pixels)
+        text, placed = ("", []) if pixels is None else ocr.read_picture(pixels)
         if len(text) > len(texts[index].strip()):
-            texts[index] = text
+            texts[index], lines[index] = text, placed
         elif not texts[index].strip() and (pixels is None or not ocr.is_blank(pixels)):
             unread[index] = PICTURES_UNREAD
-    return unread
+    return unread, lines
 
 
 def _beside(page: pypdfium2.PdfPage) -> list[pypdfium2.PdfImage]:

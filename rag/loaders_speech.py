@@ -153,10 +153,22 @@ def _pages(said: list[_Said]) -> list[Document]:
     return [
         Document(
             page_content=" ".join(part.text for part in page),
-            metadata={"page": number, "page_label": f"at {_clock(page[0].begin)}-{_clock(page[-1].end)}"},
+            metadata={
+                "page": number,
+                "page_label": f"at {_clock(page[0].begin)}-{_clock(page[-1].end)}",
+                "moments": list(_moments(page)),
+            },
         )
         for number, page in enumerate(pages, start=1)
     ]
+
+
+def _moments(page: list[_Said]) -> Iterator[tuple[int, int, float]]:
+    """Which characters of a page are said from which second on."""
+    at = 0
+    for part in page:
+        yield at, at + len(part.text), round(part.begin, 2)
+        at += len(part.text) + 1
 
 
 def _clock(seconds: float) -> str:

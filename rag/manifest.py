@@ -30,9 +30,10 @@ from rag.manifest_reading import COUNTS, UNSPACED, ManifestReader
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 _SCHEMA = Path(__file__).with_name("manifest.sql").read_text()
 _TRIGRAMS = Path(__file__).with_name("manifest_trigrams.sql").read_text().format(unspaced=f"*{UNSPACED}*")
+_PLACES = Path(__file__).with_name("manifest_places.sql").read_text()
 _UPGRADES = {  # from an older schema to the next: what to run in place
     "1": (
         "ALTER TABLE documents ADD COLUMN unread TEXT",
@@ -42,6 +43,11 @@ _UPGRADES = {  # from an older schema to the next: what to run in place
         "UPDATE meta SET value = '2' WHERE key = 'schema'",
     ),
     "2": (*statements(_TRIGRAMS), "UPDATE meta SET value = '3' WHERE key = 'schema'"),
+    "3": (*statements(_PLACES), "UPDATE meta SET value = '4' WHERE key = 'schema'"),
+}
+_ADD_PLACES = {  # by what a page's metadata call them
+    "lines": "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    "moments": "INSERT INTO moments VALUES (?, ?, ?, ?, ?)",
 }
 
 
@@ -92,7 +98,7 @@ class Manifest(ManifestReader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._create("meta", _SCHEMA.format(version=SCHEMA_VERSION, identity=uuid.uuid4().hex) + _TRIGRAMS)
+        self._create("meta", _SCHEMA.format(version=SCHEMA_VERSION, identity=uuid.uuid4().hex) + _TRIGRAMS + _PLACES)
         self._upgrade()
         found = self.get_meta("schema")
         if found != SCHEMA_VERSION:
@@ -192,6 +198,15 @@ class Manifest(ManifestReader):
                     for position, page in enumerate(pages)
                 ],
             )
+            for name, query in _ADD_PLACES.items():
+                db.executemany(
+                    query,
+                    [
+                        (document_id, position, *place)
+                        for position, page in enumerate(pages)
+                        for place in page.metadata.get(name, ())
+                    ],
+                )
             db.executemany(
                 "INSERT INTO chunks (document_id, page, page_label, start, end, text, vector_key) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -77,6 +77,25 @@ class ManifestReader(Database):
         )
         return [Document(text, metadata={"page": number, "page_label": label}) for number, label, text in rows]
 
+    def lines(self, document_id: int, position: int) -> list[tuple[int, int, float, float, float, float]]:
+        """Where the lines of a page stand that were recognised in its picture: start, end, left, top, right, bottom.
+
+        In characters of the page's text and shares of the picture. Nothing of a page that was read in another way, or
+        before schema 4.
+        """
+        return self._read(
+            'SELECT start, end, "left", top, "right", bottom FROM lines WHERE document_id = ? AND position = ? '
+            "ORDER BY start",
+            [document_id, position],
+        )
+
+    def moments(self, document_id: int, position: int) -> list[tuple[int, int, float]]:
+        """From which second on the parts of a page are heard: start and end in its text, second. As for `lines`."""
+        return self._read(
+            "SELECT start, end, second FROM moments WHERE document_id = ? AND position = ? ORDER BY start",
+            [document_id, position],
+        )
+
     def chunk_ids(self, document_id: int) -> list[int]:
         """The ids of a document's chunks, in reading order."""
         return [row[0] for row in self._read("SELECT id FROM chunks WHERE document_id = ? ORDER BY id", [document_id])]

@@ -102,6 +102,8 @@ def test_a_page_holds_whole_sentences_of_about_a_minute(tmp_path: Path, monkeypa
         ("Three.", 2, "at 0:58-1:04"),
         ("Four.", 3, "at 1:02:04-1:02:10"),
     ]
+    heard = [[(p.page_content[start:end], at) for start, end, at in p.metadata["moments"]] for p in pages]
+    assert heard == [[("One.", 1.9), ("Two.", 20)], [("Three.", 58)], [("Four.", 3724.5)]]
 
 
 def test_what_is_long_is_heard_in_blocks_that_end_where_it_is_quiet(

@@ -53,6 +53,24 @@ def test_a_document_is_invisible_until_it_is_published(manifest: Manifest, hashe
     assert manifest.chunks([found])[found].page_content == "green apples"
 
 
+def test_where_and_when_a_page_is_seen_and_heard_goes_with_its_document(
+    manifest: Manifest, hashed_embeddings: HashedEmbeddings
+) -> None:
+    lines = [(0, 5, 0.1, 0.2, 0.5, 0.25), (6, 9, 0.1, 0.3, 0.4, 0.35)]
+    pages = [
+        Document("Plain.", metadata={"page": 1, "page_label": None}),
+        Document("Seen, lit", metadata={"page": 2, "page_label": None, "lines": [list(line) for line in lines]}),
+        Document("Said", metadata={"page": 3, "page_label": "at 0:01-0:02", "moments": [(0, 4, 1.25)]}),
+    ]
+    document_id = manifest.add_document("default", "/a", "a", PRINT, pages, [])
+    manifest.publish(document_id)
+    assert [manifest.lines(document_id, position) for position in range(3)] == [[], lines, []]
+    assert [manifest.moments(document_id, position) for position in range(3)] == [[], [], [(0, 4, 1.25)]]
+    manifest.retire(document_id)
+    manifest.forget(document_id)
+    assert table(manifest, "SELECT count(*) FROM lines UNION ALL SELECT count(*) FROM moments") == [(0,), (0,)]
+
+
 def test_a_successor_takes_over_in_one_step(manifest: Manifest, hashed_embeddings: HashedEmbeddings) -> None:
     old = publish(manifest, hashed_embeddings, "/a", "green apples")
     new = publish(manifest, hashed_embeddings, "/a", "red apples")
@@ -146,6 +164,7 @@ def test_a_library_of_the_first_schema_is_brought_to_this_one(
     with closing(sqlite3.connect(path)) as db:  # what the first schema did not have
         db.executescript(
             "DROP TABLE failures; ALTER TABLE documents DROP COLUMN unread; "
+            "DROP TABLE lines; DROP TABLE moments; "
             "DROP TABLE trigrams; DROP TRIGGER unspaced_chunks_added; DROP TRIGGER unspaced_chunks_removed; "
             "UPDATE meta SET value = '1' WHERE key = 'schema'"
         )
@@ -165,7 +184,8 @@ def test_a_library_of_the_first_schema_is_brought_to_this_one(
     assert [row.failure for row in manifest.rows("default")] == [None, Failed("empty", PRINT)]
     columns = "SELECT name, type, \"notnull\", pk FROM pragma_table_info('{}') ORDER BY name"
     fresh = Manifest(tmp_path / "fresh.sqlite")
-    for name in ("documents", "failures"):
+    assert manifest.lines(manifest.documents()[0].id, 0) == []
+    for name in ("documents", "failures", "lines", "moments"):
         assert table(manifest, columns.format(name)) == table(fresh, columns.format(name))
 
 
@@ -235,7 +255,7 @@ def test_a_full_disk_says_so(manifest: Manifest, hashed_embeddings: HashedEmbedd
 
 def test_another_version_is_refused(manifest: Manifest) -> None:
     manifest.set_meta("schema", "0")
-    with pytest.raises(LibraryError, match=r"made by another version of Footnote \(schema 0, not 3\)"):
+    with pytest.raises(LibraryError, match=r"made by another version of Footnote \(schema 0, not 4\)"):
         Manifest(manifest.path)
 
 

@@ -1,13 +1,15 @@
-"""A page of a PDF as a picture, with rectangles over a passage of its text.
+"""A page of a PDF, or a picture, with rectangles over a passage of its text.
 
-The text is the one that loaders_pdf read and the manifest keeps. The page is read again when it is opened, and each
-character of the text is led back to the characters of pdfium that it was made of, which have their boxes.
+The text is the one that was indexed and the manifest keeps. Where pdfium read it, the page is read again when it is
+opened, and each character of the text is led back to the characters of pdfium that it was made of, which have their
+boxes. Where it was recognised in a picture, the manifest has a box for each line.
 """
 
 from __future__ import annotations
 
 import ctypes
 import io
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 import pypdfium2
@@ -17,7 +19,8 @@ from PIL import Image
 from rag.errors import DocumentError
 from rag.loaders import clean_text
 from rag.loaders_embedded import IN_A_PICTURE
-from rag.loaders_pdf import BROKEN, PDFIUM_LOCK, read_units
+from rag.loaders_pdf import BROKEN, PDFIUM_LOCK, Lines, read_units
+from rag.loaders_pixels import PICTURE_ERRORS, unpack
 from rag.types import Mark, PageImage
 
 _WIDTH, _HEIGHT = 1200, 2400  # pixels at most: sharp at twice the width of the panel that shows it
@@ -25,17 +28,21 @@ _PHOTO = 2**14  # more colours than this are a photograph's or a scan's, which a
 _PALETTE = 64
 _DARK = 110  # of 255
 _GRID = 64  # steps to a point, in which pdfium gives positions on the page as it is seen
+_UNPACKING = threading.Lock()  # one at a time: a picture may take some hundred MB until it is made smaller
 _GAP = 1.5  # of a line's height: parts of a line that stand further apart are marked apart
 
 Span = tuple[int, int]
 Box = tuple[float, float, float, float]  # left, top, right, bottom; down and to the right are positive
 
 
-def load_page_image(data: bytes, index: int, text: str, span: Span, best: Sequence[Span] = ()) -> PageImage:
+def load_page_image(
+    data: bytes, index: int, text: str, span: Span, best: Sequence[Span] = (), lines: Lines | None = None
+) -> PageImage:
     """The page of a PDF at `index`, counting from 0, with marks over text[span], and on top over each text[best].
 
-    `text` is the page's text as it was indexed. There are no marks where it is not what pdfium reads on this page, and
-    none over what lies outside of the visible page. Raises DocumentError if the page cannot be drawn.
+    `text` is the page's text as it was indexed, `lines` where its lines were recognised if it was made from the page's
+    picture. There are no marks where it is neither that nor what pdfium reads on this page, and none over what lies
+    outside of the visible page. Raises DocumentError if the page cannot be drawn.
     """
     with PDFIUM_LOCK:
         try:
@@ -45,15 +52,29 @@ def load_page_image(data: bytes, index: int, text: str, span: Span, best: Sequen
         try:
             document.init_forms()  # so that what was filled in is seen; before the page is loaded
             page = document[index]
-            marks = _marks(page, text, span, best)
+            marks = _line_marks(lines, span, best) if lines else _marks(page, text, span, best)
             width, height = page.get_size()
             picture = page.render(scale=min(_WIDTH / width, _HEIGHT / height)).to_pil().convert("RGB")
         except (pypdfium2.PdfiumError, IndexError, ArithmeticError, ValueError, MemoryError) as error:
             raise DocumentError("the page cannot be drawn") from error
         finally:
             document.close()  # here, not when garbage is collected: that may be in a thread without the lock
-    packed, media_type = _pack(picture)
-    return PageImage(packed, media_type, picture.width, picture.height, marks, _is_dark(picture, marks))
+    return _page_image(picture, marks)
+
+
+def load_picture_image(data: bytes, index: int, lines: Lines, span: Span, best: Sequence[Span] = ()) -> PageImage:
+    """A picture, of a TIFF its page at `index`, with marks over the lines of its text that have a part in a span.
+
+    Raises DocumentError if it cannot be drawn.
+    """
+    with _UNPACKING:
+        try:
+            with Image.open(io.BytesIO(data)) as opened:
+                opened.seek(index)
+                picture = unpack(opened, _WIDTH, _HEIGHT)
+        except (*PICTURE_ERRORS, MemoryError) as error:
+            raise DocumentError("the picture cannot be drawn") from error
+    return _page_image(picture, _line_marks(lines, span, best))
 
 
 def align(units: str, text: str) -> list[range] | None:
@@ -106,6 +127,15 @@ def _continues(line: Box, box: Box) -> bool:
     return across >= 0.7 * max(widths) and -down <= _GAP * max(widths)
 
 
+def _line_marks(lines: Lines, span: Span, best: Sequence[Span]) -> tuple[Mark, ...]:
+    return tuple(
+        Mark(left, top, right - left, bottom - top, over is not span)
+        for over in (span, *best)
+        for start, end, left, top, right, bottom in lines
+        if start < over[1] and end > over[0]
+    )
+
+
 def _marks(page: pypdfium2.PdfPage, text: str, span: Span, best: Sequence[Span]) -> tuple[Mark, ...]:
     textpage = page.get_textpage()
     units = read_units(textpage)
@@ -149,6 +179,11 @@ def _seen(page: pypdfium2.PdfPage, x: float, y: float, width: int, height: int) 
     column, row = ctypes.c_int(), ctypes.c_int()
     pdfium.FPDF_PageToDevice(page, 0, 0, width, height, 0, x, y, column, row)
     return column.value, row.value
+
+
+def _page_image(picture: Image.Image, marks: tuple[Mark, ...]) -> PageImage:
+    packed, media_type = _pack(picture)
+    return PageImage(packed, media_type, picture.width, picture.height, marks, _is_dark(picture, marks))
 
 
 def _is_dark(picture: Image.Image, marks: Sequence[Mark]) -> bool:

@@ -28,7 +28,7 @@ from benchmarks.marks import squeezed, text_under
 from rag.errors import DocumentError
 from rag.loaders import clean_text, load_documents
 from rag.loaders_pdf import join_broken_words
-from rag.page_image import align, load_page_image, merge_lines
+from rag.page_image import align, load_page_image, load_picture_image, merge_lines
 from rag.types import Mark
 
 LINES = [f"Line {n} says that part {n * 37 % 100} of the kettle lasts {n + 3} years." for n in range(30)]
@@ -251,3 +251,75 @@ def test_marks_are_shares_of_the_page() -> None:
         assert isinstance(mark, Mark)
         assert 0 <= mark.left <= mark.left + mark.width <= 1
         assert 0 <= mark.top <= mark.top + mark.height <= 1
+
+
+SEEN = [(0, 5, 0.1, 0.2, 0.5, 0.3), (6, 12, 0.1, 0.4, 0.9, 0.5), (13, 20, 0.1, 0.6, 0.3, 0.7)]  # lines of a picture
+
+
+def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def test_a_picture_is_shown_upright_with_marks_over_the_lines_that_are_cited() -> None:
+    picture = Image.new("RGB", (400, 200), "white")
+    picture.paste("red", (0, 0, 200, 100))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be shown turned to the right by a quarter
+    image = load_picture_image(encoded(picture, "JPEG", exif=turned), 0, SEEN, (3, 8), [(6, 8)])
+    assert (image.width, image.height, image.dark) == (200, 400, False)
+    shown = Image.open(io.BytesIO(image.data)).convert("RGB")
+    assert shown.getpixel((150, 100))[1] < 60 < shown.getpixel((50, 100))[1]
+    assert [(mark.left, mark.top, mark.best) for mark in image.marks] == [
+        (0.1, 0.2, False),
+        (0.1, 0.4, False),
+        (0.1, 0.4, True),
+    ]
+    assert [mark.width for mark in image.marks] == pytest.approx([0.4, 0.8, 0.8])
+
+
+def test_a_page_of_a_tiff_and_a_picture_on_nothing() -> None:
+    pages = [Image.new("L", (3000, 100), shade) for shade in (0, 255)]
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    shades = []
+    for index in range(2):
+        image = load_picture_image(data, index, SEEN, (0, 5))
+        assert (image.width, image.height) == (1200, 40)
+        shades.append((Image.open(io.BytesIO(image.data)).convert("L").getpixel((5, 5)), image.dark))
+    assert shades == [(0, True), (255, False)]
+    nothing = load_picture_image(encoded(Image.new("RGBA", (40, 40)), "PNG"), 0, [], (0, 5))
+    assert Image.open(io.BytesIO(nothing.data)).convert("L").getpixel((5, 5)) == 255
+    assert nothing.marks == ()
+
+
+@pytest.mark.parametrize(("data", "index"), [(b"no picture", 0), (encoded(Image.new("L", (9, 9)), "TIFF"), 1)])
+def test_a_picture_that_cannot_be_drawn_is_a_document_error(data: bytes, index: int) -> None:
+    with pytest.raises(DocumentError, match="cannot be drawn"):
+        load_picture_image(data, index, SEEN, (0, 5))
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_a_scanned_page_is_marked_where_its_lines_were_seen(rotate: int) -> None:
+    document = FPDF(unit="pt", format=(300, 600))
+    document.add_page()
+    document.image(Image.new("RGB", (30, 60), "white"), 0, 0, 300, 600)
+    data = changed(bytes(document.output()), rotate=rotate)
+    image = load_page_image(data, 0, "Seen. Marked. Further.", (6, 13), [], SEEN)  # seen on the page as it is turned
+    assert [(mark.left, mark.top, mark.best) for mark in image.marks] == [(0.1, 0.4, False)]
+    assert (image.width > image.height) == (rotate in (90, 270))
+
+
+def test_a_passage_that_goes_on_overleaf_is_marked_to_the_foot_of_its_page(tmp_path: Path) -> None:
+    data = lines_pdf()
+    (text,) = indexed(data, tmp_path)
+    start = text.index(LINES[-2])
+    assert marked_text(data, 0, text, (start, len(text) + 500)) == squeezed(text[start:])
+
+
+def test_passages_that_overlap_are_each_marked_whole(tmp_path: Path) -> None:
+    data = lines_pdf()
+    (text,) = indexed(data, tmp_path)
+    for start in range(0, len(text) - 600, 500):
+        for span in ((start, start + 600), (start + 500, start + 600)):
+            assert marked_text(data, 0, text, span) == squeezed(text[slice(*span)])

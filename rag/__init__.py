@@ -21,7 +21,7 @@ Data runs one way through the house; a module imports only from floors below its
        ingestion_files                      which files are to come in
        parsing, parsing_worker              files read in child processes: within bounds, and without the network
        conversations                        what was asked and answered, and whose it is
-       page_image                           a page of a PDF as a picture, with marks over a passage
+       page_image                           a page of a PDF, or a picture, with marks over a passage
        names                                what a sentence speaks of that another text does not
     4  ingestion_changes, _readers, _writer what has changed; files read ahead; the one who embeds and commits
        citations                            the checking of an answer: which source holds which sentence

@@ -12,20 +12,41 @@ from langchain_core.documents import Document
 
 from rag.citations import split_sentences, support
 from rag.errors import DocumentError
-from rag.loaders_kind import find_kind
+from rag.loaders import PICTURES, RECORDINGS, true_suffix
 from rag.manifest import Manifest
-from rag.page_image import load_page_image
+from rag.page_image import load_page_image, load_picture_image
 from rag.splitter import PAGE_BREAK, document_text
-from rag.types import Answer, Citation, DocumentInfo, PageImage, Passage, PictureProblem
+from rag.types import Answer, Citation, DocumentInfo, PageImage, Passage, PictureProblem, Recording
 
 _SURROUNDINGS = 1500  # characters shown on either side of a cited passage
-_HEAD = 1024  # bytes of a file that tell whether it is a PDF
+_HEAD = 1024  # bytes of a file that tell what it is
 _FULL = 0.6  # of the longest line: one that is shorter than this was ended on purpose
+_BEGIN = re.compile(r"at (?:(\d+):)?(\d+):(\d\d)")  # of the label that loaders_speech gives a page
+MEDIA_TYPES = {
+    **dict.fromkeys((".ogg", ".oga", ".opus"), "audio/ogg"),
+    **dict.fromkeys((".mp4", ".m4v"), "video/mp4"),
+    **dict.fromkeys((".mpg", ".mpeg"), "video/mpeg"),
+    ".mp3": "audio/mpeg",
+    ".wav": "audio/wav",
+    ".m4a": "audio/mp4",
+    ".flac": "audio/flac",
+    ".aac": "audio/aac",
+    ".wma": "audio/x-ms-wma",
+    ".aiff": "audio/aiff",
+    ".amr": "audio/amr",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".avi": "video/x-msvideo",
+    ".wmv": "video/x-ms-wmv",
+    ".3gp": "video/3gpp",
+}
+_SHOWN = {".pdf", *PICTURES, *RECORDINGS}
 _WRAPPED = re.compile(r"[^\W\d_]$|[,;–—-]$")  # how a line ends whose sentence goes on: not with a figure of a table
 
 
 def load_passage(manifest: Manifest, citation: Citation, answer: Answer | None = None) -> Passage:
-    """A citation in its surroundings; of a PDF with its page. `answer` is the one that cites it.
+    """A citation in its surroundings; of a PDF or a picture with its page. `answer` is the one that cites it.
 
     Raises LibraryError when its document is gone from the library.
     """
@@ -35,7 +56,7 @@ def load_passage(manifest: Manifest, citation: Citation, answer: Answer | None =
     cited = text[citation.start : citation.end]
     claims = [s.text for s in answer.sentences if citation.number in s.citations] if answer else []
     best = best_sentences(cited, claims, answer.question if answer else "")
-    image, problem = _page_image(manifest, document, pages, citation, best)
+    image, recording, problem = _original(manifest, document, pages, citation, best)
     return Passage(
         source=document.source,
         page=citation.page,
@@ -47,6 +68,7 @@ def load_passage(manifest: Manifest, citation: Citation, answer: Answer | None =
         best=best,
         image=image,
         problem=problem,
+        recording=recording,
     )
 
 
@@ -81,47 +103,65 @@ def _unwrapped(text: str) -> str:
     return joined
 
 
-def _page_image(
+def _original(
     manifest: Manifest,
     document: DocumentInfo,
     pages: Sequence[Document],
     citation: Citation,
     best: Sequence[tuple[int, int]],
-) -> tuple[PageImage | None, PictureProblem | None]:
-    """The page of a citation, and what is wrong with it; neither where the format has no pages to draw."""
+) -> tuple[PageImage | None, Recording | None, PictureProblem | None]:
+    """The page of a citation, or when it is heard, and what is wrong with that. Nothing where a format has neither."""
     path = Path(document.path)
-    named_pdf = path.suffix.lower() == ".pdf"
-    if citation.page is None:
-        return None, None
-    try:
-        if not named_pdf and not _begins_as_pdf(path):
-            return None, None
-        data = _unchanged_data(manifest, document, path)
-    except OSError:
-        return None, "gone" if named_pdf else None
-    if data is None:
-        return None, "changed"
+    position = (citation.page or 1) - 1
     offset = 0  # of the page in the document; a chunk stands on one page
-    for page in pages[: citation.page - 1]:
+    for page in pages[:position]:
         offset += len(page.page_content) + len(PAGE_BREAK)
     start = citation.start - offset
+    stronger = [(start + first, start + last) for first, last in best]
+    data: bytes | None = None
+    problem: PictureProblem | None = None
+    suffix = path.suffix.lower()
     try:
-        image = load_page_image(
-            data,
-            citation.page - 1,
-            pages[citation.page - 1].page_content,
-            (start, citation.end - offset),
-            [(start + first, start + last) for first, last in best],
-        )
+        suffix = _true_suffix(path)
+        if suffix in _SHOWN:
+            data = _unchanged_data(manifest, document, path)
+            problem = None if data else "changed"
+    except OSError:
+        problem = "gone" if suffix in _SHOWN else None
+    if suffix in RECORDINGS:
+        second = _second(manifest, citation, position, stronger[0][0] if stronger else start)
+        return None, Recording(second, MEDIA_TYPES[suffix]), problem
+    if data is None:
+        return None, None, problem
+    lines, span = manifest.lines(citation.document_id, position), (start, citation.end - offset)
+    try:
+        if suffix == ".pdf":
+            image = load_page_image(data, position, pages[position].page_content, span, stronger, lines)
+        else:
+            image = load_picture_image(data, position, lines, span, stronger)
     except DocumentError:
-        return None, "unreadable"
-    return image, None if image.marks else "unmarked"
+        return None, None, "unreadable"
+    return image, None, None if image.marks else "unmarked"
 
 
-def _begins_as_pdf(path: Path) -> bool:
+def _true_suffix(path: Path) -> str:
+    """The suffix by content, or by name where the content cannot be read."""
     with path.open("rb") as file:
-        kind = find_kind(file.read(_HEAD))
-    return kind is not None and kind.suffix == ".pdf"
+        head = file.read(_HEAD)
+    try:
+        return true_suffix(head, path.name)
+    except DocumentError:  # it is not what was read
+        return path.suffix.lower()
+
+
+def _second(manifest: Manifest, citation: Citation, position: int, at: int) -> float:
+    """When the character at an offset of a page is heard; of what was read before that was kept, when the page is."""
+    begun = [second for start, _, second in manifest.moments(citation.document_id, position) if start <= at]
+    if begun:
+        return begun[-1]
+    label = _BEGIN.match(citation.page_label or "")
+    hours, minutes, seconds = (int(part or 0) for part in label.groups()) if label else (0, 0, 0)
+    return hours * 3600.0 + minutes * 60 + seconds
 
 
 def _unchanged_data(manifest: Manifest, document: DocumentInfo, path: Path) -> bytes | None:

@@ -295,12 +295,21 @@ class PageImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """When a passage is heard: from `second` on. `media_type` is the file's, "audio/..." or "video/..."."""
+
+    second: float
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A citation in its surroundings: the document's text before it, the cited text, and the text after it.
 
     `page` and `page_label` are the citation's; `pages` is how many the document has (0: a format without pages).
-    `best` are the spans of `text`, in order, that support the answer best. `image` is the page itself where the format
-    has such; `problem` says why it is missing, or why there are no marks on it.
+    `best` are the spans of `text`, in order, that support the answer best. `image` is the page or picture itself where
+    the format has such, `recording` says when it is heard where that is so; `problem`, why the one cannot be shown or
+    the other not played, or why nothing is marked.
     """
 
     source: str
@@ -313,3 +322,4 @@ class Passage:
     best: tuple[tuple[int, int], ...] = ()
     image: PageImage | None = None
     problem: PictureProblem | None = None
+    recording: Recording | None = None

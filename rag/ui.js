@@ -40,7 +40,8 @@
     const mark = marks[0] ?? proof.querySelector("mark"), left = (each) => each.getBoundingClientRect().left;
     const box = getComputedStyle(proof).overflowY === "auto" ? proof : pane;
     if (marks.length) leaf.scrollLeft += Math.min(...marks.map(left)) - left(leaf) - 20;
-    if (mark) box.scrollTop += mark.getBoundingClientRect().top - box.getBoundingClientRect().top - 130;
+    const above = 130 + (proof.querySelector(".player")?.offsetHeight ?? 0);
+    if (mark) box.scrollTop += mark.getBoundingClientRect().top - box.getBoundingClientRect().top - above;
   };
   const enlarge = (wanted) => {
     pane.toggleAttribute("data-large", wanted);
@@ -51,6 +52,24 @@
     if (asText) at("proof").querySelector("details")?.setAttribute("open", "");
     showMark();
   }).observe(at("proof"), { childList: true, characterData: true, subtree: true });
+
+  // A recording stands at the moment of its passage, also where a browser makes nothing of the address's #t=. What it
+  // tells of itself does not bubble, hence the capturing.
+  const proof = at("proof");
+  proof.addEventListener("loadedmetadata", ({ target }) => {
+    if (Math.abs(target.currentTime - target.dataset.at) > 0.5) target.currentTime = Number(target.dataset.at);
+    target.classList.toggle("heard", target.videoHeight === 0);
+    showMark();
+  }, true);
+  proof.addEventListener("error", ({ target }) => {
+    const told = target.closest(".player")?.querySelector("[role=alert]");
+    if (told) told.hidden = false;
+  }, true);
+  const seek = (button) => {
+    const recording = button.closest(".player").querySelector("[data-at]");
+    recording.currentTime = Number(recording.dataset.at);
+    recording.play();
+  };
 
   const open = (panel, toggle, wanted) => {
     panel.toggleAttribute("data-open", wanted);
@@ -102,6 +121,7 @@
       enlarge(!pane.hasAttribute("data-large"));
       showMark();
     }
+    if (hit.matches("[data-seek]")) seek(hit);
     if (hit.id === "library-toggle") open(library, hit, !library.hasAttribute("data-open"));
     if (hit.id === "sheet-toggle") open(pane, hit, !pane.hasAttribute("data-open"));
     if (hit.matches("[data-add]")) at("upload").querySelector("input[type=file]").click();
@@ -130,12 +150,26 @@
   const walk = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], number = event.target.closest("#scroll .n[data-n]");
     if (!step || !number) return;
-    const numbers = [...scroll.querySelectorAll(".n[data-n]")], at = numbers.indexOf(number) + step;
+    const numbers = cited(), at = numbers.indexOf(number) + step;
     if (!numbers[at]) return;
     event.preventDefault();
     numbers[at].focus();
     numbers[at].click();
   };
+  // An answer that is drawn again may replace the number that has the focus, or make another one of it.
+  const cited = () => [...scroll.querySelectorAll(".n[data-n]")];
+  let walked;
+  scroll.addEventListener("focusin", ({ target }) => {
+    const place = cited().indexOf(target);
+    walked = place < 0 ? undefined : { target, place };
+  });
+  scroll.addEventListener("focusout", ({ target }) => setTimeout(() => {
+    if (target === walked?.target && target.isConnected && target !== document.activeElement) walked = undefined;
+  }));
+  new MutationObserver(() => {
+    const number = walked && cited()[walked.place], focused = document.activeElement;
+    if (number && number !== focused && [walked.target, document.body].includes(focused)) number.focus({ preventScroll: true });
+  }).observe(scroll, { childList: true, subtree: true });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.closest("#ask-box")) pinned = true;
     walk(event);

@@ -78,7 +78,7 @@ def build_ui(
         session = gr.State(Session(choice=Choice(actions.asked)))
         remembered = gr.Textbox(visible=False)
         parts = build_parts()
-        draw = Drawing(parts, actions, visitor_hours)
+        draw = Drawing(parts, actions, files, visitor_hours)
         talk = TalkEvents(parts, actions, draw, answer_gate)
         library = DocumentEvents(parts, actions, draw, files, library_gate)
         choosing = ScopeEvents(draw)

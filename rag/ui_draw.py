@@ -8,8 +8,9 @@ from rag import ui_render as render
 from rag import ui_render_documents as render_documents
 from rag import ui_render_scope as render_scope
 from rag import ui_render_talk as render_talk
-from rag.types import DocumentInfo
+from rag.types import Citation, DocumentInfo, Passage
 from rag.ui_actions import Actions
+from rag.ui_files import Files
 from rag.ui_guard import guard
 from rag.ui_parts import Parts, Patch
 from rag.ui_render_settings import render_settings
@@ -17,10 +18,13 @@ from rag.ui_session import Session
 
 
 class Drawing:
-    """Draws what a tab holds, each function its own parts; `hours` is how long a visitor's conversation stays."""
+    """Draws what a tab holds, each function its own parts.
 
-    def __init__(self, parts: Parts, actions: Actions, hours: float) -> None:
-        self.parts, self.actions = parts, actions
+    `files` hands out recordings, `hours` is how long a visitor's conversation stays.
+    """
+
+    def __init__(self, parts: Parts, actions: Actions, files: Files, hours: float) -> None:
+        self.parts, self.actions, self._files = parts, actions, files
         self._hours = hours
 
     def words(self, tab: Session) -> Patch:
@@ -133,11 +137,16 @@ class Drawing:
             return {self.parts.proof: render.render_proof(tab.texts, None)}
         turn = tab.shown_turn()
         passage, problem = guard(lambda: self.actions.passage(tab.who, citation, turn.answer if turn else None), None)
-        return {
-            self.parts.proof: render.render_problem(tab.texts, problem)
-            if problem
-            else render.render_proof(tab.texts, passage)
-        }
+        if passage is None:
+            return {self.parts.proof: render.render_problem(tab.texts, problem)}
+        return {self.parts.proof: render.render_proof(tab.texts, passage, self._address(tab, citation, passage))}
+
+    def _address(self, tab: Session, citation: Citation, passage: Passage) -> str:
+        """Where the recording of a passage is played from; "" where there is none."""
+        if passage.recording is None or passage.problem is not None:
+            return ""
+        original, who = self.actions.original, tab.who
+        return self._files.play(lambda: original(who, citation.document_id), passage.recording.media_type)
 
     def _documents(self, tab: Session) -> list[DocumentInfo]:
         hidden = frozenset[int]().union(*(each.documents for each in tab.removals if each.hides))

@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from rag.types import DocumentInfo, PageImage, Passage, Progress, place
+from rag.types import DocumentInfo, PageImage, Passage, Progress, Recording, place
 from rag.ui_texts import Texts
 from rag.ui_uploads import UploadRow
 
@@ -162,23 +162,48 @@ def amount_of(texts: Texts, progress: Progress) -> str:
     return f'<small class="num">{escape(texts.amount(progress.done, progress.total, progress.unit))}</small>'
 
 
-def render_proof(texts: Texts, passage: Passage | None) -> str:
-    """The cited passage under the file's name and page: on the picture of its page, and in the text around it."""
+def render_proof(texts: Texts, passage: Passage | None, address: str = "") -> str:
+    """The cited passage under the file's name and page: on the picture of its page, and in the text around it.
+
+    One that was heard stands under what plays it; `address` is where the recording comes from.
+    """
     if passage is None:
         return f'<div class="hint">{texts.NO_PROOF}</div>'
     image, problem = passage.image, passage.problem
     enlarge = f'<button type="button" id="enlarge" aria-pressed="false">{texts.ENLARGE}</button>' if image else ""
     head = f"<header>{name_of(passage.source)}<small>{_where(texts, passage)}</small>{enlarge}</header>"
-    note = f'<p class="note bad" role="status">{texts.NO_PICTURE[problem]}</p>' if problem else ""
+    why = (texts.NO_RECORDING if passage.recording else texts.NO_PICTURE)[problem] if problem else ""
+    note = f'<p class="note bad" role="status">{why}</p>' if why else ""
     text = (
         f'<div class="page" dir="auto" tabindex="0">{escape(passage.before)}'
         f'<mark aria-label="{texts.PASSAGE_MARK}">{_passage(passage)}</mark>{escape(passage.after)}</div>'
     )
+    if passage.recording and address:
+        return head + _player(texts, passage.source, passage.recording, address) + text
     if image is None:
         return head + note + text
     unfolded = " open" if problem else ""
     folded = f"<details{unfolded}><summary>{texts.PASSAGE_AS_TEXT}</summary>{text}</details>"
     return head + note + _leaf(texts, image, passage) + folded
+
+
+def _player(texts: Texts, source: str, recording: Recording, address: str) -> str:
+    """A recording that stands at the moment where the passage begins, and waits to be played."""
+    kind = "video" if recording.media_type.startswith("video/") else "audio"
+    at, second = _clock(recording.second), f"{recording.second:.2f}"
+    label = texts.RECORDING.format(name=escape(source), at=at)
+    return (
+        f'<figure class="player"><{kind} controls preload="metadata" src="{escape(address)}#t={second}" '
+        f'data-at="{second}" aria-label="{label}"></{kind}>'
+        f'<figcaption><button type="button" data-seek>{texts.PLAY_FROM.format(at=at)}</button>'
+        f'<span class="bad" role="alert" hidden>{texts.NOT_PLAYED.format(at=at)}</span></figcaption></figure>'
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def _where(texts: Texts, passage: Passage) -> str:
@@ -204,9 +229,11 @@ def _passage(passage: Passage) -> str:
 
 def _leaf(texts: Texts, image: PageImage, passage: Passage) -> str:
     """The picture of a page. It travels in the page itself, so that no address can be asked for another's pages."""
-    alt = (texts.PAGE_PICTURE if image.marks else texts.PAGE_PICTURE_UNMARKED).format(
-        where=_where(texts, passage), name=escape(passage.source)
-    )
+    where, name = _where(texts, passage), escape(passage.source)
+    if where:
+        alt = (texts.PAGE_PICTURE if image.marks else texts.PAGE_PICTURE_UNMARKED).format(where=where, name=name)
+    else:
+        alt = (texts.PICTURE if image.marks else texts.PICTURE_UNMARKED).format(name=name)
     data = base64.b64encode(image.data).decode("ascii")
     marks = "".join(
         f'<i class="{"best" if mark.best else "rest"}" style="left:{mark.left:.4%};top:{mark.top:.4%};'

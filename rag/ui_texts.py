@@ -163,6 +163,32 @@ class Texts:
         "Picture of {where} of {name}. The cited passage stands below as text.",
         "{name} {where}的图像。引用的段落文字见下方。",
     )
+    PICTURE = Text(
+        "The picture {name}. The cited passage is marked; it stands below as text.",
+        "图像 {name}。引用的段落已标出，文字见下方。",
+    )
+    PICTURE_UNMARKED = Text(
+        "The picture {name}. The cited passage stands below as text.", "图像 {name}。引用的段落文字见下方。"
+    )
+    RECORDING = Text("Recording {name}, at {at}, where the passage is heard", "录音 {name}，{at} 处是引用的段落")
+    PLAY_FROM = Text("Play from {at}", "从 {at} 播放")
+    NOT_PLAYED = Text(
+        "This browser does not play recordings of this kind. What is said at {at} stands below; the file can be "
+        "downloaded in Documents.",
+        "这个浏览器无法播放这种录音。{at} 处所说的内容见下方；文件可在“文档”中下载。",
+    )
+    NO_RECORDING = Text(
+        {
+            "gone": "The file is no longer where it was read, so it cannot be played. This is the passage as it was "
+            "heard.",
+            "changed": "The file has changed since it was heard, so it is not played. This is the passage as it was "
+            "heard.",
+        },
+        {
+            "gone": "文件已不在原来的位置，无法播放。以下是当时听写的段落。",
+            "changed": "文件在听写之后有改动，因此不播放。以下是当时听写的段落。",
+        },
+    )
     PASSAGE_AS_TEXT = Text("The passage as text", "段落文字")
     ENLARGE = Text("Enlarge", "放大")
     NO_PICTURE = Text(

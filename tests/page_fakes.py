@@ -25,6 +25,7 @@ from rag.types import (
     Passage,
     PictureProblem,
     Progress,
+    Recording,
     Scope,
     Sentence,
     Sources,
@@ -88,6 +89,9 @@ class Fakes:
         self.best: tuple[tuple[int, int], ...] = ()
         self.image: PageImage | None = None
         self.problem: PictureProblem | None = None
+        self.recording: Recording | None = None
+        self.file: Path | None = None
+        self.drawing_s = 0.0  # what it takes to find a passage
         self.closed = threading.Event()
         self.pulled = 0
         self.history: list[Sequence[Turn]] = []
@@ -204,6 +208,8 @@ class Fakes:
     def original(self, who: str, number: int) -> Path:
         if number == 3:
             raise LibraryError("the file of 'service/calls 2025.csv' is no longer where it was")
+        if self.file:
+            return self.file
         path = Path(self._folder.name) / "Kettle K3 manual.html"
         path.write_text("<script>document.title = 'pwned'</script>")
         return path
@@ -220,6 +226,7 @@ class Fakes:
         yield FileReport("a", "a", "changed", None, 3, 61)
 
     def passage(self, who: str, cited: Citation, answer: Answer | None) -> Passage:
+        time.sleep(self.drawing_s)
         return Passage(
             source=cited.source,
             page=cited.page,
@@ -231,6 +238,7 @@ class Fakes:
             best=self.best if answer else (),
             image=self.image if cited.source.endswith(".pdf") else None,
             problem=self.problem if cited.source.endswith(".pdf") else None,
+            recording=self.recording if cited.source.endswith(".wav") else None,
         )
 
 

@@ -29,6 +29,7 @@ from rag.types import (
     PageImage,
     Passage,
     Progress,
+    Recording,
     Sentence,
     Timings,
     place,
@@ -329,6 +330,28 @@ def test_a_page_stands_above_its_folded_text_with_a_mark_for_each_line() -> None
     assert "One. <strong>Two.</strong></mark>" in page
     assert "<details><summary>The passage as text</summary>" in page
     assert 'alt="Picture of page 11 of 24 of k.pdf. The cited passage is marked' in page
+
+
+def test_a_recording_waits_at_the_moment_of_its_passage_above_what_is_said() -> None:
+    heard = Passage(
+        "talk <b>.mp3", 2, "at 1:00-2:00", 3, "a ", "cited", " b", recording=Recording(3672.5, "audio/mpeg")
+    )
+    page = render.render_proof(ENGLISH, heard, "original/x")
+    assert '<audio controls preload="metadata" src="original/x#t=3672.50" data-at="3672.50"' in page
+    assert 'aria-label="Recording talk &lt;b&gt;.mp3, at 1:01:12, where the passage is heard"' in page
+    assert "autoplay" not in page
+    assert "Play from 1:01:12</button>" in page
+    assert 'role="alert" hidden>This browser does not play' in page
+    assert page.index("</audio>") < page.index("<mark")
+    assert "<video controls" in render.render_proof(ENGLISH, replace(heard, recording=Recording(0, "video/mp4")), "x")
+    gone = render.render_proof(ENGLISH, replace(heard, problem="gone"))
+    assert "so it cannot be played" in gone
+    assert "<audio" not in gone
+
+
+def test_a_picture_that_is_no_page_is_called_by_its_name() -> None:
+    page = render.render_proof(ENGLISH, Passage("sign.png", None, None, 0, "", "cited", "", image=IMAGE))
+    assert 'alt="The picture sign.png. The cited passage is marked' in page
 
 
 def test_a_page_without_marks_or_without_a_picture_says_so_and_shows_the_text() -> None:

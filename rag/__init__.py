@@ -6,6 +6,7 @@ Data runs one way through the house; a module imports only from floors below its
     1  config, device                       Settings, the only reader of the environment; GPU or CPU, and which
        precedence                           questions before documents, and the earlier one first: who computes when
        timings                              what an answer cost
+       accounts                             who may sign in: names and hashed passwords
     2  models, models_*                     weights: the table of them, how they are fetched and verified
        tokens                               counts tokens, and says which embedding model it is, without loading one
        loaders, loaders_*                   a file -> pages
@@ -29,10 +30,13 @@ Data runs one way through the house; a module imports only from floors below its
        follow_ups                           a question that goes on from earlier ones, made to stand by itself
        refusal                              whether passages hold the answer, and which of them
        ingestion, retriever                 files in, by way of the three above; passages out
+       named_collections                    collections made, renamed and removed; documents moved between them
     5  chain; alone                         question -> Sources, Tokens, Answer; the same from the model's memory
        passages                             a citation -> the passage in its surroundings, its page, its best sentences
+       loaded_models                        the language models in memory; one loads while others answer
     6  library                              one open library: everything above wired together, once
        visitors                             who of those who look at the page sees and changes which documents
+       sign_in                              the layer in front of Gradio that knows who is signed in, and refuses others
     7  evaluate, evaluate_*                 the measuring stick: a question set -> a table of scores
        calibrate                            a question set -> the numbers by which refusal decides
        ui, ui_*; terminal                   the page, which knows only types and errors; words and bars in a terminal

@@ -1,4 +1,4 @@
-"""The commands beside the page: python -m rag ask|search|text|documents|models|reindex|evaluate."""
+"""The commands beside the page: python -m rag ask|search|text|documents|models|reindex|account|evaluate."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import RagError
+from rag.errors import RagError, SettingError
 from rag.terminal import Terminal
 from rag.types import Answer, Citation, Token, place
 
@@ -57,6 +58,8 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     models = command("models", _models, "List the models, where they are and whether their digests hold", library=False)
     models.add_argument("action", nargs="?", choices=["pull"], help="pull: fetch what answering needs")
     models.add_argument("--again", action="store_true", help="with pull: check every byte and replace what is altered")
+    account = command("account", _account, "Print the line of an account for the file of RAG_USERS", library=False)
+    account.add_argument("name", help="the name; the password is asked for, or read from standard input")
     evaluate = command("evaluate", _evaluate, "Score a question set, or compare the scores of two runs", library=False)
     evaluate.add_argument("set", nargs="?", type=Path, metavar="DIR", help="a folder with docs/ and questions.jsonl")
     evaluate.add_argument("--limit", type=int, metavar="N", help="ask only N questions, spread evenly over the set")
@@ -235,6 +238,19 @@ def _reindex(options: argparse.Namespace, settings: Settings, terminal: Terminal
         terminal.progress(progress)
     terminal.clear()
     terminal.print("the vector index is made again")
+    return ALL_WELL
+
+
+def _account(options: argparse.Namespace, settings: Settings, terminal: Terminal) -> int:
+    from rag.accounts import account_line
+
+    if sys.stdin.isatty():
+        password = getpass("Password: ")
+        if getpass("Once more: ") != password:
+            raise SettingError("these are two different passwords; run this again")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    terminal.print(account_line(options.name, password))
     return ALL_WELL
 
 

@@ -15,6 +15,7 @@ from rag.errors import SettingError
 from rag.types import AskLimits, AskOptions
 
 PREFIX = "RAG_"
+_OAUTH = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")  # without one Gradio raises
 UNNAMED = "the server's default"  # the model that a backend takes where RAG_LLM_MODEL is not set
 
 
@@ -25,7 +26,7 @@ class Settings(BaseSettings):
 
     library: Path = Field(Path("library"), description="Folder of the library: its manifest, vector index and uploads")
     collection: str = Field(
-        "default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="Collection to add to and to ask"
+        "default", pattern=r"^[^\W_](?:[\w .-]{0,61}[\w-])?$", description="Collection to add to and to ask"
     )
     cache: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path("footnote"), description="Folder of the model weights"
@@ -87,10 +88,15 @@ class Settings(BaseSettings):
 
     host: str | None = Field(None, description="Address the page is served on; Gradio's choice (127.0.0.1) if not set")
     port: int = Field(7860, ge=1, le=65535, description="Port the page is served on")
+    users: Path | None = Field(
+        None,
+        description="File of the accounts, a line each, made by `python -m rag account NAME`; nobody else gets in. "
+        "What an account adds stays until it removes it",
+    )
     separate_visitors: bool | None = Field(
         None,
-        description="Give each browser conversations and uploads of its own; "
-        "if not set, wherever others can reach the page",
+        description="Give each browser, or account, conversations and uploads of its own; "
+        "if not set, where there are accounts and wherever others can reach the page",
     )
     visitor_hours: float = Field(
         24, gt=0, description="Hours after their last use that a visitor's conversations and uploads are removed"
@@ -107,8 +113,16 @@ class Settings(BaseSettings):
 
     @property
     def visitors_apart(self) -> bool:
-        """Whether each browser has conversations and uploads of its own."""
-        return self.listens_for_others if self.separate_visitors is None else self.separate_visitors
+        """Whether each browser, or account, has conversations and uploads of its own."""
+        if self.separate_visitors is not None:
+            return self.separate_visitors
+        return self.listens_for_others or self.users is not None
+
+    @property
+    def hugging_face_signs_in(self) -> bool:
+        """Whether this is a Space whose visitors may sign in with Hugging Face: it is told so by hf_oauth: true."""
+        on_space = os.environ.get("SYSTEM") == "spaces"  # what Gradio asks too
+        return self.users is None and on_space and all(os.environ.get(name) for name in _OAUTH)
 
     @property
     def ask_limits(self) -> AskLimits:

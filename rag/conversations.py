@@ -2,7 +2,8 @@
 
 On one's own machine all belong to the library, and their owner is `EVERYONE`. Where others can reach the page, the
 owner is a visitor: a secret that his browser keeps and this file does not hold (only its digest). Whoever does not know
-it finds nothing, and what he said is removed `hours` after his last word.
+it finds nothing, and what he said is removed `hours` after his last word. The secret of an account, which begins with
+`ACCOUNT`, is derived where it has signed in; what it said stays.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from rag.errors import LibraryError
 from rag.types import ConversationInfo, KeptTurn
 
 EVERYONE = ""
+ACCOUNT = "@"
 _NAME_CHARACTERS = 120
 _SCHEMA = """
 CREATE TABLE conversations (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    owner TEXT NOT NULL,             -- '' for the library's own, else the digest of a visitor's secret
+    owner TEXT NOT NULL,             -- '' for the library's own, else the digest of a visitor's secret, or an account's
     name TEXT,                       -- NULL: the first question names it
     updated REAL NOT NULL            -- seconds since 1970
 );
@@ -36,7 +38,8 @@ CREATE TABLE turns (
 );
 CREATE INDEX turns_conversation ON turns (conversation_id);
 """
-_OWN = "c.owner = ? AND (c.owner = '' OR c.updated > ?)"  # the owner's, and its time is not over
+_STAYS = f"owner = '' OR owner LIKE '{ACCOUNT}%'"  # until it is removed
+_OWN = f"c.owner = ? AND ({_STAYS} OR c.updated > ?)"  # the owner's, and its time is not over
 _INFO = f"""
 SELECT c.id, substr(coalesce(c.name, (SELECT question FROM turns WHERE conversation_id = c.id ORDER BY id LIMIT 1)), 1,
     {_NAME_CHARACTERS}), (SELECT count(*) FROM turns WHERE conversation_id = c.id),
@@ -105,6 +108,15 @@ class Conversations(Database):
             ).fetchone()
         return conversation_id, int(row[0])
 
+    def change_turn(self, owner: str, turn_id: int, turn: KeptTurn) -> None:
+        """Keep a turn as it is now; harmless when it is gone, or another's."""
+        mine = f"SELECT c.id FROM conversations c WHERE {_OWN}"
+        with self._write() as db:
+            db.execute(
+                f"UPDATE turns SET record = ? WHERE id = ? AND conversation_id IN ({mine})",
+                [_TURN.dump_json(turn).decode(), turn_id, _digest(owner), self._oldest()],
+            )
+
     def rename(self, owner: str, conversation_id: int, name: str) -> None:
         """Give a conversation a name; an empty one gives it that of its first question again."""
         kept = " ".join(name.split())[:_NAME_CHARACTERS] or None
@@ -127,7 +139,7 @@ class Conversations(Database):
     def drop_expired(self) -> None:
         """Remove from the disk the visitors' conversations whose time is over. They are not listed before that."""
         with self._write() as db:
-            db.execute("DELETE FROM conversations WHERE owner != '' AND updated <= ?", [self._oldest()])
+            db.execute(f"DELETE FROM conversations WHERE NOT ({_STAYS}) AND updated <= ?", [self._oldest()])
         self._read("PRAGMA wal_checkpoint(TRUNCATE)")  # the log, too, holds what was said
 
     def _connection(self) -> sqlite3.Connection:
@@ -140,4 +152,5 @@ class Conversations(Database):
 
 
 def _digest(owner: str) -> str:
-    return hashlib.sha256(owner.encode()).hexdigest() if owner else EVERYONE
+    kept = ACCOUNT if owner.startswith(ACCOUNT) else ""
+    return kept + hashlib.sha256(owner.encode()).hexdigest() if owner else EVERYONE

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from rag.errors import LibraryError
 from rag.ingestion import Ingester, IngestEvent
 from rag.ingestion_files import path_text
 from rag.ingestion_writer import Writer
-from rag.llm import load_llm
+from rag.loaded_models import LoadedModels
 from rag.manifest import Manifest
 from rag.models import Report
+from rag.named_collections import NamedCollections
 from rag.parsing import ParserPool
 from rag.precedence import Precedence
 from rag.speech import SpeechModel
@@ -32,6 +34,7 @@ from rag.types import (
     Citation,
     DocumentInfo,
     Embedder,
+    FileReport,
     IngestReport,
     Passage,
     Progress,
@@ -108,9 +111,10 @@ class Library:
         self._embeddings.give_way = self._precedence.give_way
         self._parsers = ParserPool(settings.parse_timeout, settings.parse_memory_mb)
         self._speech = SpeechModel(settings, report)
+        self._writer = Writer(settings.library, self.manifest, self._index, self._embeddings)
+        self.collections = NamedCollections(settings.collection, self.manifest, self._index, self._writer)
         self._topics: dict[int, list[str]] = {}
-        self._llms: dict[str | None, BaseChatModel] = {}  # by RAG_LLM_MODEL
-        self._llm_lock = threading.Lock()
+        self._llms = LoadedModels(settings, report)
 
     # ---- documents
 
@@ -133,23 +137,25 @@ class Library:
     ) -> Generator[IngestEvent, None, IngestReport]:
         """Keep copies of these files in the library itself and bring them in. A taken name gets a number.
 
-        They go into the collection that is set, or into another one. Of what is not brought in, for this is closed or
-        fails, no copy stays.
+        They go into the collection that is set, or into another one. A report has the path of the file that was given.
+        Of what is not brought in, for this is closed or fails, no copy stays.
         """
         collection = collection or self.settings.collection
         folder = self._uploads(collection)
         copies: list[Path] = []
         made: list[Path] = []
+        sent: dict[str, list[Path]] = {}
         try:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 for file in files:
                     copy, is_new = _copy(file, folder)
                     copies.append(copy)
+                    sent.setdefault(path_text(copy.resolve()), []).append(file)
                     made += [copy] * is_new
             except OSError as error:
                 raise LibraryError(f"the upload could not be kept in {folder}: {error.strerror}") from error
-            return (yield from self._ingester(collection).ingest(copies, retry=True))
+            return (yield from _as_sent(self._ingester(collection).ingest(copies, retry=True), sent))
         finally:
             for copy in made:
                 if self.manifest.find(collection, path_text(copy.resolve())) is None:
@@ -159,19 +165,20 @@ class Library:
         """Forget a document; of an upload the kept copy goes too, any other file stays where it is."""
         document = self.manifest.document(document_id)
         self._ingester().delete(document.id)
-        if Path(document.path).parent == self._uploads(document.collection).resolve():
+        # It may have been moved since, and the same file be added where it was before
+        is_copy = Path(document.path).parent.parent == self._uploads("").resolve()
+        if is_copy and not any(self.manifest.find(name, document.path) for name in self.manifest.collections()):
             with suppress(FileNotFoundError):
                 Path(document.path).unlink()
 
     def drop_collection(self, collection: str) -> None:
         """Remove a collection, and every trace of it on the disk: text, words, vectors and kept copies."""
-        writer = Writer(self.settings.library, self.manifest, self._index, self._embeddings)
         folder = self._uploads(collection)
-        with writer.turn():
+        with self._writer.turn():
             with self.manifest.erasing():
                 for document in self.manifest.documents(collection):
                     self.manifest.retire(document.id)
-                writer.sweep()
+                self._writer.sweep()
                 self.manifest.drop_unused_vectors()
             self._index.drop(collection)
             try:
@@ -292,11 +299,12 @@ class Library:
 
     def load_llm(self, name: str | None = None) -> BaseChatModel:
         """The language model, or another one that is configured. A failure is not remembered: the next call tries."""
-        name = name or self.settings.llm_model
-        with self._llm_lock:
-            if name not in self._llms:
-                self._llms[name] = load_llm(self.settings.model_copy(update={"llm_model": name}), self._report)
-            return self._llms[name]
+        return self._llms.get(name or self.settings.llm_model)
+
+    def loading(self, options: AskOptions) -> Progress | str | None:
+        """How far the loading of the model that was chosen is; see LoadedModels.loading. The first is loaded ahead."""
+        name = self.settings.chosen(options).llm_model
+        return None if name is None or name == self.settings.llm_model else self._llms.loading(name)
 
     def _retriever(self, k: int | None = None, scope: Scope | None = None) -> LibraryRetriever:
         scope = scope or Scope((self.settings.collection,))
@@ -327,6 +335,25 @@ class Library:
 
     def _uploads(self, collection: str) -> Path:
         return self.settings.library / "uploads" / collection
+
+
+def _as_sent(
+    events: Generator[IngestEvent, None, IngestReport], sent: Mapping[str, Sequence[Path]]
+) -> Generator[IngestEvent, None, IngestReport]:
+    """The events of copies; a report comes for each file that the copy was made of, under that file's path."""
+    with closing(events):
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as end:
+                report: IngestReport = end.value
+                return report
+            if not isinstance(event, FileReport):
+                yield event
+                continue
+            for number, file in enumerate(sent.get(event.path, ())):
+                again = number > 0 and event.state in ("added", "changed")
+                yield replace(event, path=str(file), state="unchanged" if again else event.state)
 
 
 def _copy(file: Path, folder: Path) -> tuple[Path, bool]:

@@ -129,6 +129,17 @@ class Manifest(ManifestReader):
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
 
+    def keep_meta(self, key: str, value: str) -> str:
+        """Keep a value under a key that has none yet; the value that is kept."""
+        with self._write() as db:
+            db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", [key, value])
+            (kept,) = db.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+        return str(kept)
+
+    def meta_keys(self, prefix: str) -> list[str]:
+        """The keys that begin so."""
+        return [row[0] for row in self._read("SELECT key FROM meta WHERE substr(key, 1, ?) = ?", [len(prefix), prefix])]
+
     def drop_meta(self, key: str) -> None:
         """Forget what is kept under a key."""
         with self._write() as db:
@@ -265,6 +276,14 @@ class Manifest(ManifestReader):
         """Make a document invisible."""
         with self._write() as db:
             db.execute("UPDATE documents SET state = 'deleting' WHERE id = ?", [document_id])
+
+    def move(self, document_id: int, collection: str) -> None:
+        """Put a visible document into another collection, as it is."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE documents SET collection = ? WHERE id = ? AND state IN ('ready', 'failed')",
+                [collection, document_id],
+            )
 
     def unfinished(self) -> list[tuple[int, str, list[int]]]:
         """Retire what a writer that died was indexing; all that should be forgotten: (id, collection, chunk ids)."""

@@ -74,6 +74,16 @@ class VectorIndex:
         if ids:
             self._use(lambda chroma: chroma.delete(collection, ids), writing=True)
 
+    def move(self, old: str, new: str, ids: Sequence[int], vectors: Vectors, change: Callable[[], None]) -> None:
+        """Move chunks to another collection. `change` does so in the manifest; after a kill it is made from that."""
+
+        def move(chroma: Chroma) -> None:
+            chroma.add(new, ids, vectors)
+            change()
+            chroma.delete(old, ids)
+
+        self._use(move, writing=True)
+
     def search(self, collection: str, vector: Sequence[float], k: int) -> list[int]:
         """Ids of the k chunks of a collection nearest to the vector by cosine, nearest first."""
         return self.search_all([collection], vector, k)

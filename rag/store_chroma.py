@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +19,7 @@ from chromadb.errors import NotFoundError
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 _PREFIX = "footnote-"  # Chroma wants names of at least three characters
+_OTHER = "footnote_"  # before the digest of a name that Chroma does not take
 _BATCH = 1000
 _CONFIGURATION: Any = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}}
 
@@ -52,7 +55,7 @@ class Chroma:
     def nearest(self, name: str, vector: Sequence[float], k: int) -> list[tuple[float, int]]:
         """The nearest chunks of a collection, each after its distance."""
         try:
-            collection = self._client.get_collection(f"{_PREFIX}{name}", embedding_function=None)
+            collection = self._client.get_collection(_chroma_name(name), embedding_function=None)
         except NotFoundError:
             return []
         found = collection.query(query_embeddings=np.asarray([vector], np.float32), n_results=k, include=["distances"])
@@ -64,18 +67,25 @@ class Chroma:
     def drop(self, name: str) -> None:
         """Remove a collection."""
         with suppress(NotFoundError):
-            self._client.delete_collection(f"{_PREFIX}{name}")
+            self._client.delete_collection(_chroma_name(name))
 
     def ids(self, name: str) -> list[int]:
         """The ids of every chunk of a collection, in order."""
         return sorted(int(i) for i in self._collection(name).get(include=[])["ids"])
 
     def _collection(self, name: str) -> chromadb.Collection:
-        chroma_name = f"{_PREFIX}{name}"
+        chroma_name = _chroma_name(name)
         try:
             return self._client.get_collection(chroma_name, embedding_function=None)
         except NotFoundError:
             return self._client.create_collection(chroma_name, configuration=_CONFIGURATION, embedding_function=None)
+
+
+def _chroma_name(name: str) -> str:
+    """What a collection is called in Chroma, which takes letters, digits and . _ - of ASCII, and no sign at the end."""
+    if re.fullmatch("[A-Za-z0-9._-]*[A-Za-z0-9]", name):
+        return f"{_PREFIX}{name}"
+    return f"{_OTHER}{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 def forget_folders() -> None:

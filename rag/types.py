@@ -17,6 +17,10 @@ Outcome = Literal[
 TurnState = Literal["done", "stopped", "failed"]
 PictureProblem = Literal["gone", "changed", "unreadable", "unmarked"]
 
+# What a request carries of whoever is signed in: the account's key, and what people call it. Set in sign_in.py alone.
+ACCOUNT_HEADER, NAME_HEADER = "x-footnote-account", "x-footnote-name"
+SignsIn = Literal["", "form", "huggingface"]  # how visitors sign in, if they can
+
 # What a page label begins with where it names its place itself ("slide 3"), instead of being printed on a page.
 _PLACES = ("slide ", "sheet ", "chapter ", "message", "attachment ", "file ", "at ")
 
@@ -185,6 +189,7 @@ class KeptTurn:
 
     `searched` counts the documents that were asked; `asked` names them where they were chosen. A finished turn has its
     `answer`; one that was stopped or failed has the `text` that was written by then, and `error` says why it failed.
+    `alone` is what came of the same question asked of the model without the documents.
     """
 
     question: str
@@ -195,6 +200,7 @@ class KeptTurn:
     answer: Answer | None
     error: str
     asked: str = ""
+    alone: KeptTurn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,35 +2,54 @@
 
 His documents are a collection of their own, named by a digest of the secret that his browser keeps and nothing here
 holds. He asks them together with the shared collection, which he cannot change; they are removed some hours after he
-last used them. On one's own machine everybody is the owner of the library, and there is nothing of this.
+last used them. Who has signed in is a visitor whose secret is derived from his account, by a key that the library
+keeps: he has it in every browser, and what is his stays. On one's own machine everybody is the owner of the library,
+and there is nothing of this.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rag.conversations import EVERYONE, Conversations
+from rag.conversations import ACCOUNT, EVERYONE, Conversations
 from rag.errors import LibraryError
 from rag.ingestion import IngestEvent
 from rag.library import Library
-from rag.types import AS_SET, Answer, AnswerEvent, AskOptions, Citation, DocumentInfo, Passage, Scope, Turn
+from rag.types import (
+    AS_SET,
+    Answer,
+    AnswerEvent,
+    AskOptions,
+    Citation,
+    DocumentInfo,
+    FileReport,
+    Passage,
+    Progress,
+    Scope,
+    Turn,
+)
 
 OWN = "visitor"  # what a visitor's own collection is called to him
 _PREFIX = "visitor-"
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+_TOKEN = re.compile(rf"{ACCOUNT}?[A-Za-z0-9_-]{{43}}")
+_KEY = "accounts"  # under which the library keeps the key
 _HOW = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 _GONE = "this document is no longer in the library"
 _MB = 2**20
+_STAYS = "inf"  # when a collection was last used, where its time is never over
 _TOLD_S = 30  # a use so soon after another is not written down
 
 
 class Visitors:
-    """A library as those who look at the page see it. An owner is a visitor's secret, or EVERYONE.
+    """A library as those who look at the page see it. An owner is a visitor's secret, that of an account, or EVERYONE.
 
     Where visitors are kept apart, EVERYONE is one who has no secret: he sees what is shared. Raises LibraryError.
     """
@@ -39,11 +58,20 @@ class Visitors:
         self._library, self._conversations, self._clock = library, conversations, clock
         self._settings = library.settings
         self.apart = self._settings.visitors_apart
+        self.collections = library.collections
 
     @property
     def asked(self) -> tuple[str, ...]:
         """The collections that a question is asked of where none is chosen, as they are called to visitors."""
         return (self._settings.collection, OWN) if self.apart else (self._settings.collection,)
+
+    def account(self, key: str) -> str:
+        """The owner that an account is, by what tells it from all others; EVERYONE where all share one library."""
+        if not self.apart:
+            return EVERYONE
+        secret = self._library.manifest.keep_meta(_KEY, secrets.token_hex(32))
+        digest = hmac.digest(bytes.fromhex(secret), key.encode(), "sha256")
+        return ACCOUNT + base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
 
     # ---- documents
 
@@ -55,15 +83,23 @@ class Visitors:
         mine = [replace(each, collection=OWN) for each in self._library.documents(own)] if own else []
         return [*mine, *(replace(each, read_only=True) for each in self._library.documents())]
 
-    def add(self, owner: str, files: Sequence[Path]) -> Iterator[IngestEvent]:
-        """Bring uploaded files in: into the library, or where visitors are kept apart, into the visitor's own."""
+    def add(self, owner: str, files: Sequence[Path], collection: str | None = None) -> Iterator[IngestEvent]:
+        """Bring uploaded files in: into a collection of the library, or where visitors are kept apart, into his own."""
         if not self.apart:
-            yield from self._library.upload(files)
+            if collection is not None and collection not in self._library.collections.names():
+                raise LibraryError(f"there is no collection {collection!r} any more; choose another one")
+            yield from self._library.upload(files, collection)
             return
         own = self._writable(owner)
-        self._check_room(own, files)
+        fitting, problem = self._room(own, files)
+        if problem and not fitting:
+            raise LibraryError(problem)
+        if owner.startswith(ACCOUNT):
+            self._library.manifest.set_meta(own, _STAYS)
         self._touch(own)
-        yield from self._library.upload(files, own)
+        yield from self._library.upload(fitting, own)
+        for file in files[len(fitting) :]:
+            yield FileReport(file.name, str(file), "failed", problem, 0, 0, "too_large")
         self._touch(own)
 
     def delete(self, owner: str, document_id: int) -> None:
@@ -111,6 +147,10 @@ class Visitors:
     def alone(self, question: str, history: Sequence[Turn] = (), options: AskOptions = AS_SET) -> Iterator[AnswerEvent]:
         """Answer a question without any documents."""
         return self._library.ask_alone(question, history, options)
+
+    def loading(self, options: AskOptions) -> Progress | str | None:
+        """How far the loading of the model that was chosen is; see LoadedModels.loading."""
+        return self._library.loading(options)
 
     def topics(self, documents: Sequence[DocumentInfo]) -> list[tuple[str, str]]:
         """What some of the documents that someone sees can be asked about."""
@@ -195,21 +235,24 @@ class Visitors:
             return Scope(tuple(dict.fromkeys(each.collection for each in found)), scope.documents)
         known = {OWN if each.startswith(_PREFIX) else each: each for each in mine}
         if not self.apart:
-            known |= {each: each for each in self._library.manifest.collections() if not each.startswith(_PREFIX)}
+            known |= {each: each for each in self._library.collections.names()}
         if missing := [each for each in scope.collections if each not in known]:
             raise LibraryError(f"there is no collection {missing[0]!r} here")
         return Scope(tuple(known[each] for each in scope.collections))
 
-    def _check_room(self, collection: str, files: Sequence[Path]) -> None:
-        """Raise LibraryError where these files are more than a visitor may have."""
+    def _room(self, collection: str, files: Sequence[Path]) -> tuple[Sequence[Path], str]:
+        """The first of these files, as many as a visitor may have, and why he may not have the others."""
         there = self._library.documents(collection)
         most, most_mb = self._settings.visitor_files, self._settings.visitor_mb
-        if len(there) + len(files) > most:
-            raise LibraryError(f"a visitor may have {most} documents (RAG_VISITOR_FILES); delete some of yours first")
-        if sum(each.size for each in there) + sum(file.stat().st_size for file in files) > most_mb * _MB:
-            raise LibraryError(
-                f"a visitor's documents may have {most_mb} MiB together (RAG_VISITOR_MB); delete some of yours first"
-            )
+        size = sum(each.size for each in there)
+        for number, file in enumerate(files):
+            size += file.stat().st_size
+            if len(there) + number >= most:
+                return files[:number], f"a visitor may have {most} documents (RAG_VISITOR_FILES); delete some first"
+            if size > most_mb * _MB:
+                told = f"a visitor's documents may have {most_mb} MiB together (RAG_VISITOR_MB); delete some first"
+                return files[:number], told
+        return files, ""
 
     # ---- when a collection was last used
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,17 @@ def test_a_record_of_another_version_is_said_to_be_that(kept: Conversations) -> 
         db.execute("UPDATE turns SET record = '{}'")
     with pytest.raises(LibraryError, match="another version"):
         kept.turns(EVERYONE, number)
+
+
+def test_a_comparison_is_kept_with_its_turn_and_changed_by_its_owner_alone(kept: Conversations) -> None:
+    ann, ben = "a" * 43, "b" * 43
+    number, first = kept.add_turn(ann, None, turn("How?"))
+    alone = KeptTurn("How?", "done", 0, (), "", ANSWER, "")
+    compared = replace(turn("How?"), alone=alone)
+    for other in (ben, EVERYONE):
+        kept.change_turn(other, first, compared)
+    assert kept.turns(ann, number) == [(first, turn("How?"))]
+    kept.change_turn(ann, first, compared)
+    assert kept.turns(ann, number) == [(first, compared)]
+    kept.change_turn(ann, first + 1, compared)  # it is gone
+    assert len(kept.turns(ann, number)) == 1

@@ -11,6 +11,7 @@ from hashed_library import HashedLibrary, parsers
 
 from rag.errors import LibraryError
 from rag.library import Library
+from rag.types import FileReport
 
 
 @pytest.fixture
@@ -84,6 +85,22 @@ def test_of_an_upload_that_is_cancelled_no_copy_stays(library: Library, given: l
         run.close()
         assert kept(library) == set()
     assert [each.source for each in library.manifest.documents()] == ["apples.md"]
+
+
+def test_each_file_of_an_upload_is_told_by_its_own_path(library: Library, given: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "again").mkdir()
+    same, other = tmp_path / "again" / "pears.txt", tmp_path / "again" / "apples.txt"
+    same.write_text(given[0].read_text())
+    other.write_text("Apples are sour.")
+    (tmp_path / "apples.txt").write_text("Apples are green.")
+    files = [given[0], same, other, tmp_path / "apples.txt"]
+    reports = [event for event in library.upload(files) if isinstance(event, FileReport)]
+    assert {(each.path, each.source, each.state) for each in reports} == {
+        (str(given[0]), "pears.txt", "added"),
+        (str(same), "pears.txt", "unchanged"),
+        (str(other), "apples.txt", "added"),
+        (str(tmp_path / "apples.txt"), "apples (2).txt", "added"),
+    }
 
 
 def test_of_an_upload_that_fails_what_was_there_before_stays(

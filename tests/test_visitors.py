@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from rag.config import load_settings
 from rag.conversations import EVERYONE, Conversations
 from rag.errors import LibraryError, SettingError
 from rag.library import Library
-from rag.types import Citation, DocumentInfo, KeptTurn, Scope
+from rag.types import Citation, DocumentInfo, FileReport, KeptTurn, Scope
 from rag.visitors import OWN, Visitors
 
 ANN, BEN = "a" * 43, "b" * 43
@@ -177,12 +178,25 @@ def test_a_visitor_s_files_and_bytes_are_bounded(start: Start, tmp_path: Path) -
     with pytest.raises(LibraryError, match=r"may have 2 documents \(RAG_VISITOR_FILES\)"):
         list(visitors.add(ANN, [file(tmp_path, "third.txt", "third\n")]))
     list(visitors.add(BEN, [file(tmp_path, "third.txt", "third\n")]))
+    several = [file(tmp_path, name, name) for name in ("4.txt", "5.txt", "6.txt")]
+    reports = [each for each in visitors.add(BEN, several) if isinstance(each, FileReport)]
+    assert [(each.source, each.state) for each in reports] == [
+        ("4.txt", "added"),
+        ("5.txt", "failed"),
+        ("6.txt", "failed"),
+    ]
+    assert [each.path for each in reports] == [str(path) for path in several]
+    assert "may have 2 documents (RAG_VISITOR_FILES)" in (reports[1].reason or "")
 
 
 def test_on_one_s_own_machine_uploads_stay_and_all_collections_are_there(start: Start, tmp_path: Path) -> None:
     visitors = start(apart=False)
     list(visitors.add(EVERYONE, [file(tmp_path)]))
-    list(visitors._library._ingester("notes").ingest([file(tmp_path, "note.md", "A note on quinces.\n")]))
+    note = file(tmp_path, "note.md", "A note on quinces.\n")
+    with pytest.raises(LibraryError, match="there is no collection 'notes' any more"):
+        list(visitors.add(EVERYONE, [note], "notes"))
+    visitors.collections.make("notes")
+    list(visitors.add(EVERYONE, [note], "notes"))
     assert names(visitors.documents(EVERYONE)) == [
         ("harbour.md", "default", False),
         ("jelly.md", "default", False),
@@ -221,3 +235,35 @@ def test_nobody_in_particular_removes_nothing(start: Start) -> None:
         with pytest.raises(LibraryError, match="nothing of a visitor's"):
             visitors.forget(EVERYONE)
         assert visitors._conversations.infos(EVERYONE)
+
+
+def test_an_account_is_a_visitor_of_its_own_whose_documents_and_conversations_stay(
+    start: Start, clock: Clock, tmp_path: Path
+) -> None:
+    visitors = start(visitor_hours=1, visitor_files=1)
+    ann, ben = visitors.account("user:ann"), visitors.account("user:ben")
+    assert len({ann, ben, visitors.account("huggingface:ann"), "@" + hashlib.sha256(b"user:ann").hexdigest()}) == 4
+    list(visitors.add(ann, [file(tmp_path)]))
+    turn = KeptTurn("quince jelly?", "stopped", 1, (), "Annabel", None, "")
+    visitors._conversations.add_turn(ann, None, turn)
+    visitors._conversations.add_turn(ANN, None, turn)
+    clock.now += 1000 * HOUR
+    visitors.sweep()
+    again = start(visitor_hours=1, visitor_files=1)  # another process, with the same library
+    assert again.account("user:ann") == ann
+    shared = ("harbour.md", "default", True)
+    assert names(again.documents(ann)) == [("jelly.md", OWN, False), shared]
+    assert names(again.documents(ben)) == [shared]
+    assert [info.name for info in again._conversations.infos(ann)] == ["quince jelly?"]
+    assert again._conversations.infos(ben) == again._conversations.infos(ANN) == []
+    with pytest.raises(LibraryError, match=r"may have 1 documents \(RAG_VISITOR_FILES\)"):
+        list(again.add(ann, [file(tmp_path, "more.md", "more\n")]))
+    again.forget(ann)
+    again._library._index.close()
+    assert names(again.documents(ann)) == [shared]
+    assert again._conversations.infos(ann) == []
+    assert traces(tmp_path / "library") == []
+
+
+def test_where_all_share_one_library_an_account_is_everybody(start: Start) -> None:
+    assert start(apart=False).account("user:ann") == EVERYONE

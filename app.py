@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import errno
 import io
 import logging
@@ -16,6 +17,7 @@ import time
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ from rag.types import Progress
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from rag.accounts import Accounts
     from rag.config import Settings
     from rag.conversations import Conversations
     from rag.library import Library
@@ -149,6 +152,9 @@ def main(args: Sequence[str] | None = None) -> int:
                 library=options.library, collection=options.collection, host=options.host, port=options.port
             )
             _check_address(settings)
+            from rag.accounts import load_accounts
+
+            accounts = load_accounts(settings.users) if settings.users else None
             from rag.conversations import Conversations
             from rag.library import Library
             from rag.visitors import Visitors
@@ -157,7 +163,7 @@ def main(args: Sequence[str] | None = None) -> int:
             library = Library(settings, starting.report)
             conversations = Conversations(settings.library / "conversations.sqlite", settings.visitor_hours)
             visitors = Visitors(library, conversations)
-            url = _serve(visitors, conversations, settings, starting)
+            url = _serve(visitors, conversations, settings, starting, accounts)
         except RagError as error:
             terminal.error(str(error))
             return 1
@@ -195,11 +201,18 @@ def _check_address(settings: Settings) -> None:
         ) from error
 
 
-def _serve(visitors: Visitors, conversations: Conversations, settings: Settings, starting: Starting) -> str:
+def _serve(
+    visitors: Visitors,
+    conversations: Conversations,
+    settings: Settings,
+    starting: Starting,
+    accounts: Accounts | None,
+) -> str:
     """Start the server in the background; returns the page's address. Raises SettingError when it does not start."""
     from starlette.middleware import Middleware
 
     from rag.llm import local_model
+    from rag.sign_in import SignIn
     from rag.ui import build_ui, launch_options
     from rag.ui_actions import Actions
     from rag.ui_files import Files
@@ -221,12 +234,20 @@ def _serve(visitors: Visitors, conversations: Conversations, settings: Settings,
         forget=visitors.forget,
         starting=lambda: starting.state,
         conversations=conversations,
+        collections=None if visitors.apart else visitors.collections,
         asked=visitors.asked,
         apart=visitors.apart,
+        loading=visitors.loading,
+        signs_in="form" if accounts else "huggingface" if settings.hugging_face_signs_in else "",
+        account=visitors.account,
     )
     files = Files()
     options = launch_options(files)
-    options["app_kwargs"]["middleware"] = [Middleware(SafeHeaders), Middleware(NoFiles)]
+    options["app_kwargs"]["middleware"] = [
+        Middleware(SafeHeaders),
+        Middleware(SignIn, accounts=accounts, oauth=settings.hugging_face_signs_in),
+        Middleware(NoFiles),
+    ]
     try:
         with redirect_stdout(io.StringIO()):  # Gradio announces its MCP server there however quiet it is to be
             _, url, _ = build_ui(actions, files, visitor_hours=settings.visitor_hours).launch(
@@ -234,6 +255,7 @@ def _serve(visitors: Visitors, conversations: Conversations, settings: Settings,
                 server_port=settings.port,
                 max_file_size=settings.max_file_mb * 2**20,
                 mcp_server=True,
+                auth=partial(asyncio.to_thread, accounts.check) if accounts else None,
                 prevent_thread_lock=True,
                 quiet=True,
                 **options,

@@ -71,6 +71,9 @@ def build_ui(
     visitor's conversation stays.
     """
     answer_gate, library_gate = threading.Semaphore(answers_at_once), threading.Semaphore(1)
+    # Not seen: with one on the page Gradio has the addresses that a link of ours leads to. Made outside of the page it
+    # adds no events of its own, which would be in the API.
+    login = gr.LoginButton(visible=False, render=False) if actions.signs_in == "huggingface" else None
 
     with gr.Blocks(
         title=ENGLISH.TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, UPLOADS_KEPT_S)
@@ -78,27 +81,39 @@ def build_ui(
         session = gr.State(Session(choice=Choice(actions.asked)))
         remembered = gr.Textbox(visible=False)
         parts = build_parts()
+        if login is not None:
+            login.render()
         draw = Drawing(parts, actions, files, visitor_hours)
         talk = TalkEvents(parts, actions, draw, answer_gate)
         library = DocumentEvents(parts, actions, draw, files, library_gate)
-        choosing = ScopeEvents(draw)
+        choosing = ScopeEvents(actions, draw)
         column, middle, shelf, outbox = parts.column, parts.talk, parts.shelf, parts.outbox
 
         # What an event may draw
         turns = [middle.thread, middle.answer, parts.sources, parts.proof]
         shelved = [shelf.rows, shelf.bulk, shelf.gather]
         scoped = [parts.scope.told, parts.scope.choices]
-        lists = [column.documents, column.conversations, parts.memory, parts.undo, *scoped, *shelved, *turns]
-        status = [middle.status, parts.starting]
-        words = [parts.words, column.brand, column.new_chat, column.upload, shelf.head, parts.sheet, parts.settings]
+        lists = [
+            column.documents,
+            column.target,
+            column.conversations,
+            parts.memory,
+            parts.undo,
+            *scoped,
+            *shelved,
+            *turns,
+        ]
+        status = [middle.status, parts.starting, column.uploads]
+        words = [parts.words, column.brand, column.account, column.new_chat, column.upload, shelf.head, parts.sheet]
         words += [middle.ask_box, middle.ask_button, middle.stop_button, parts.scope.look, column.leave]
+        words += [parts.settings]
         asking = [middle.ask_box, middle.ask_button, middle.stop_button, middle.editing, *lists]
 
         page.load(talk.enter, [remembered, session], [*words, *status, *lists], js=REMEMBERED, **PRIVATE)
         parts.settings.choose(
             talk.choose,
             session,
-            [*words, column.uploads, middle.editing, *status, *lists],
+            [*words, middle.editing, *status, *lists],
             trigger_mode="multiple",
             queue=False,
             **PRIVATE,
@@ -155,7 +170,12 @@ def build_ui(
         parts.scope.look.look(choosing.look, session, scoped, trigger_mode="always_last", queue=False, **PRIVATE)
         parts.scope.told.every(choosing.every, session, scoped, **PRIVATE)
         shelf.bulk.only(choosing.only, session, [*scoped, *shelved], **PRIVATE)
-        shelf.gather.gather(choosing.gather, session, shelved, queue=False, **PRIVATE)
+        shelf.gather.gather(choosing.gather, session, [column.target, *shelved], queue=False, **PRIVATE)
+        column.target.addto(choosing.add_to, session, column.target, queue=False, **PRIVATE)
+        shelf.gather.make(choosing.make, session, lists, **PRIVATE)
+        shelf.gather.relabel(choosing.relabel, session, lists, **PRIVATE)
+        shelf.gather.scrap(choosing.scrap, session, lists, **PRIVATE)
+        shelf.bulk.move(choosing.move, session, lists, **PRIVATE)
         parts.undo.undo(library.undo, session, [parts.undoing, *lists], **PRIVATE)
 
         build_service(actions, answer_gate, library_gate)

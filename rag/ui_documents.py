@@ -21,7 +21,7 @@ from rag.ui_pump import Pump
 from rag.ui_removal import Removal
 from rag.ui_scope import Choice
 from rag.ui_session import Session
-from rag.ui_uploads import UploadRow, stream_again, stream_uploads
+from rag.ui_uploads import Batch, UploadRow, stream_again, stream_uploads
 
 
 class DocumentEvents:
@@ -41,49 +41,49 @@ class DocumentEvents:
 
     def add(self, tab: Session) -> Iterator[Patch]:
         """Bring them into the library, and draw how far each is."""
-        uploads = self._parts.column.uploads
         rows = [row for row in tab.uploads if row.state == "waiting" and not row.taken]
         for row in rows:
             row.taken = True
+        who, collection = tab.who, tab.target or None
         pump = Pump[UploadRow](self._gate)  # not stopped with the tab: what was handed over is added
-        tab.adding.append(pump)
-        pump.start(lambda: stream_uploads(rows, lambda paths: self._add(tab, paths)))
+        batch = Batch(rows, pump)
+        tab.adding.append(batch)
+        self._draw.batches.add(who, batch)
+        pump.start(lambda: stream_uploads(rows, lambda paths: self._add(who, paths, collection)))
         for changed in pump.watch():
-            if any(row.state == "ready" for row in changed):
-                tab.uploads = [row for row in tab.uploads if row.state != "ready"]
-                yield {uploads: render.render_uploads(tab.texts, tab.uploads), **self._draw.library(tab)}
-            else:
-                yield {uploads: render.render_uploads(tab.texts, tab.uploads)}
-        tab.adding.remove(pump)
+            ready = any(row.state == "ready" for row in changed)
+            yield {**self._draw.uploads(tab), **(self._draw.library(tab) if ready else {})}
+        tab.adding.remove(batch)
         after = self._draw.library(tab)
-        listed = {Path(each.source).name for each in tab.documents if each.state == "failed"}
-        tab.uploads = [row for row in tab.uploads if row.state != "failed" or row.path.name not in listed]
-        yield {uploads: render.render_uploads(tab.texts, tab.uploads), **after}
+        tab.forget_listed()
+        yield {**after, **self._draw.uploads(tab)}
 
     def cancel(self, tab: Session) -> Patch:
         """Add no more of what was handed over; what is added already stays."""
-        for pump in tab.adding:
-            pump.stop()
+        for batch in tab.adding:
+            batch.pump.stop()
         tab.uploads = [row for row in tab.uploads if row.finished]
-        return {self._parts.column.uploads: render.render_uploads(tab.texts, tab.uploads), **self._draw.library(tab)}
+        return {**self._draw.uploads(tab), **self._draw.library(tab)}
 
-    def _add(self, tab: Session, paths: Sequence[Path]) -> Iterator[Progress | FileReport]:
+    def _add(self, who: str, paths: Sequence[Path], collection: str | None) -> Iterator[Progress | FileReport]:
         """Bring files in. What the browser sent is removed at once: Gradio keeps it for all who know its address."""
         try:
-            yield from self._actions.add(tab.who, paths)
+            yield from self._actions.add(who, paths, collection)
         finally:
             for path in paths:
                 path.unlink(missing_ok=True)
 
     def leave(self, tab: Session) -> Patch:
-        """Remove all that is a visitor's, at once."""
+        """Remove all that is a visitor's, at once; nothing that is being added comes after it."""
+        for batch in self._draw.batches.running(tab.who):
+            batch.pump.stop()
         _, problem = guard(lambda: self._actions.forget(tab.who), None)
         if not problem:
             tab.clear()
             tab.uploads, tab.choice = [], Choice(tab.choice.usual)
         draw = self._draw
         return {
-            self._parts.column.uploads: render.render_uploads(tab.texts, tab.uploads),
+            **draw.uploads(tab),
             **draw.library(tab),
             **draw.proof(tab),
             **draw.editing(tab),

@@ -15,6 +15,7 @@ from rag.ui_guard import guard
 from rag.ui_parts import Parts, Patch
 from rag.ui_render_settings import render_settings
 from rag.ui_session import Session
+from rag.ui_uploads import Batches
 
 
 class Drawing:
@@ -26,6 +27,7 @@ class Drawing:
     def __init__(self, parts: Parts, actions: Actions, files: Files, hours: float) -> None:
         self.parts, self.actions, self._files = parts, actions, files
         self._hours = hours
+        self.batches = Batches()
 
     def words(self, tab: Session) -> Patch:
         """What stands on the page whatever happens, in the tab's language."""
@@ -41,7 +43,7 @@ class Drawing:
             parts.shelf.head: render_documents.render_shelf_head(texts, tab.listing, tab.sorted_by),
             parts.sheet: render.render_sheet(texts),
             parts.scope.look: render_scope.render_look(texts),
-            **self.leave(tab),
+            **self.whose(tab),
         }
 
     def settings(self, tab: Session) -> Patch:
@@ -67,25 +69,33 @@ class Drawing:
     def library(self, tab: Session, note: str = "") -> Patch:
         """The library's list as it stands, and what of the conversation hangs on it."""
         tab.documents, problem = guard(lambda: self._documents(tab), tab.documents)
+        self._gather(tab)
         if not tab.turns:
             tab.topics, _ = guard(lambda: self.actions.topics(tab.documents), tab.topics)
         told = note or problem or tab.failed_removal()
         shown = render.render_documents(tab.texts, tab.documents, told)
         drawn = {self.parts.column.documents: shown, **self.undo(tab), **self.talk(tab), **self.scope(tab)}
-        return {**drawn, **(self.shelf(tab, told) if tab.listing.shown else {})}
+        return {**drawn, **self.target(tab), **(self.shelf(tab, told) if tab.listing.shown else {})}
+
+    def target(self, tab: Session) -> Patch:
+        """The collection that files are added to."""
+        return {self.parts.column.target: render_scope.render_target(tab.texts, tab.collections, tab.target)}
 
     def shelf(self, tab: Session, note: str = "") -> Patch:
         """The Documents view, over the documents that the tab knows of."""
         tab.listing.selected &= {each.id for each in tab.documents}
         rows = render_documents.render_shelf(tab.texts, tab.listing, tab.documents, tab.busy, note)
-        gather = render_scope.render_gather(tab.texts, tab.listing.collection, tab.choice, tab.documents)
+        gather = render_scope.render_gather(
+            tab.texts, tab.listing.collection, tab.choice, tab.documents, tab.collections
+        )
         return {self.parts.shelf.rows: rows, self.parts.shelf.gather: gather, **self.bulk(tab)}
 
     def bulk(self, tab: Session) -> Patch:
         """What can be done with the selected documents."""
         found = len(tab.listing.found(tab.documents)) if tab.listing.selected else 0
         changeable = any(each.id in tab.listing.selected and not each.read_only for each in tab.documents)
-        return {self.parts.shelf.bulk: render_documents.render_bulk(tab.texts, tab.listing, found, changeable)}
+        move = render_scope.render_move(tab.texts, tab.collections)
+        return {self.parts.shelf.bulk: render_documents.render_bulk(tab.texts, tab.listing, found, changeable, move)}
 
     def scope(self, tab: Session) -> Patch:
         """What the next question is asked of."""
@@ -98,13 +108,23 @@ class Drawing:
         """The same in words alone: what was just ticked is not drawn again under the hand."""
         return {self.parts.scope.told: render_scope.render_told(tab.texts, tab.choice, tab.documents)}
 
+    def whose(self, tab: Session) -> Patch:
+        """Who is signed in, and how a visitor removes what is his."""
+        account = render_scope.render_account(tab.texts, self.actions.signs_in, tab.name)
+        return {self.parts.column.account: account, **self.leave(tab)}
+
     def leave(self, tab: Session, note: str = "", failed: bool = False) -> Patch:
         """How a visitor removes what is his."""
-        return {self.parts.column.leave: render_scope.render_leave(tab.texts, self._stay(tab), note, failed)}
+        return {self.parts.column.leave: self._leave(tab, note, failed)}
+
+    def _leave(self, tab: Session, note: str, failed: bool) -> str:
+        if not self.actions.apart:
+            return ""
+        return render_scope.render_leave(tab.texts, self._stay(tab), tab.name, note, failed)
 
     def _stay(self, tab: Session) -> str:
-        """How long what is a visitor's stays; "" where there are no visitors."""
-        if not self.actions.apart:
+        """How long what is a visitor's stays; "" where there are no visitors, and where he has signed in."""
+        if not self.actions.apart or tab.name:
             return ""
         hours, count = self._hours, tab.texts.count
         return count(round(hours), "hour") if hours >= 1 else count(round(hours * 60), "minute")
@@ -119,7 +139,7 @@ class Drawing:
         shown = render_talk.render_conversations(tab.texts, kept, tab.conversation, self._stay(tab), note or problem)
         return {
             self.parts.column.conversations: shown,
-            self.parts.memory: render_talk.render_memory(owner or "", tab.conversation),
+            self.parts.memory: render_talk.render_memory("" if tab.name else owner or "", tab.conversation),
             **self.undo(tab),
         }
 
@@ -147,6 +167,21 @@ class Drawing:
             return ""
         original, who = self.actions.original, tab.who
         return self._files.play(lambda: original(who, citation.document_id), passage.recording.media_type)
+
+    def uploads(self, tab: Session) -> Patch:
+        """The files on their way into the library; those that are there stand in its list."""
+        tab.uploads = [row for row in tab.uploads if row.state != "ready"]
+        return {self.parts.column.uploads: render.render_uploads(tab.texts, tab.uploads)}
+
+    def _gather(self, tab: Session) -> None:
+        """Hear of the collections; one that is gone, or was renamed, is neither listed nor added to."""
+        store = self.actions.collections
+        if store is not None:
+            tab.collections, _ = guard(store.names, tab.collections)
+        if tab.target not in tab.collections:
+            tab.target = ""
+        if tab.listing.collection not in {*tab.collections, *(each.collection for each in tab.documents)}:
+            tab.listing.collection = ""
 
     def _documents(self, tab: Session) -> list[DocumentInfo]:
         hidden = frozenset[int]().union(*(each.documents for each in tab.removals if each.hides))

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from rag.types import Answer, Citation, ConversationInfo, KeptTurn, place
 from rag.ui_texts import Texts
@@ -34,13 +35,32 @@ def export_markdown(texts: Texts, info: ConversationInfo, turns: Sequence[KeptTu
             parts.append(f"*{texts.STOPPED}*")
         if turn.error:
             parts.append(f"*{_escaped(texts.of(turn.error))}*")
+        if turn.alone:
+            parts += _alone(texts, turn.alone)
     return "\n\n".join(parts) + "\n"
 
 
+def _alone(texts: Texts, alone: KeptTurn) -> list[str]:
+    """The answer of the model alone, under a name that nobody takes for proof."""
+    text = alone.answer.text if alone.answer else alone.text
+    parts = [f"### {texts.ALONE} ({texts.ALONE_NOTE})", *([_escaped(text.strip())] if text.strip() else [])]
+    if alone.state == "stopped":
+        parts.append(f"*{texts.STOPPED}*")
+    if alone.error:
+        parts.append(f"*{_escaped(texts.of(alone.error))}*")
+    return parts
+
+
 def export_json(info: ConversationInfo, turns: Sequence[KeptTurn]) -> str:
-    """The conversation for a program: all that is kept of it."""
-    record = {"name": info.name, "updated": info.updated, "turns": [asdict(turn) for turn in turns]}
+    """The conversation for a program: all that is kept of it, a comparison under the name `model_alone_no_proof`."""
+    record = {"name": info.name, "updated": info.updated, "turns": [_record(turn) for turn in turns]}
     return json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+
+
+def _record(turn: KeptTurn) -> dict[str, Any]:
+    fields = asdict(turn)
+    fields.pop("alone")
+    return fields | ({"model_alone_no_proof": _record(turn.alone)} if turn.alone else {})
 
 
 def file_name(texts: Texts, info: ConversationInfo, suffix: str) -> str:

@@ -10,7 +10,7 @@ import gradio as gr
 from rag import ui_render as render
 from rag import ui_render_documents as render_documents
 from rag.ui_listing import Listing
-from rag.ui_parts_scope import ScopeParts, build_gather, build_scope
+from rag.ui_parts_scope import ScopeParts, build_gather, build_scope, build_target
 from rag.ui_texts import ENGLISH
 
 POLL_S = 1.0
@@ -33,8 +33,10 @@ class Column:
     """The parts at the left."""
 
     brand: Any
+    account: Any
     new_chat: Any
     upload: Any
+    target: Any
     uploads: Any
     documents: Any
     conversations: Any
@@ -107,6 +109,7 @@ def _build_column() -> Column:
     with gr.Column(elem_id="library"):
         return Column(
             brand=part("brand", render.render_brand(ENGLISH)),
+            account=part("account"),
             new_chat=gr.Button(ENGLISH.NEW_CHAT, elem_id="new-chat"),
             upload=gr.File(
                 label=ENGLISH.ADD_DOCUMENTS,
@@ -116,6 +119,7 @@ def _build_column() -> Column:
                 type="filepath",
                 elem_id="upload",
             ),
+            target=build_target(part),
             uploads=part("uploads", cancel="[data-cancel]"),
             documents=part(
                 "documents",
@@ -195,7 +199,14 @@ def _build_shelf() -> Shelf:
                 js_on_load=look,
             ),
             gather=build_gather(part),
-            bulk=part("shelf-bulk", pickall="[data-pickall]", unpick="[data-unpick]", only="[data-only]", **acts),
+            bulk=part(
+                "shelf-bulk",
+                pickall="[data-pickall]",
+                unpick="[data-unpick]",
+                only="[data-only]",
+                move="[data-move]",
+                **acts,
+            ),
             rows=part(
                 "shelf-rows",
                 script=pick,

@@ -39,7 +39,7 @@ def build_scope(part: Build) -> ScopeParts:
         const kind = e.target.dataset.choose, boxes = [...element.querySelectorAll('[data-choose]')];
         boxes.filter(box => box.dataset.choose !== kind).forEach(box => { box.checked = false; });
         const told = on => boxes.filter(box => box.dataset.choose === kind && box.checked === on).map(box => box.value);
-        trigger('choose', {kind, on: told(true).join(' '), off: told(false).join(' ')});
+        trigger('choose', {kind, on: told(true).join('\\n'), off: told(false).join('\\n')});
     });
     """
     with gr.Column(elem_id="scope"):
@@ -51,6 +51,16 @@ def build_scope(part: Build) -> ScopeParts:
 
 
 def build_gather(part: Build) -> Any:
-    """The filter by collection of the Documents view."""
-    gather = "element.addEventListener('change', e => trigger('gather', {collection: e.target.value}));"
-    return part("shelf-gather", script=gather)
+    """The filter by collection of the Documents view, and how collections are made, renamed and removed."""
+    gather = """
+    element.addEventListener('change', e => {
+        if (e.target.id === 'look-gather') trigger('gather', {collection: e.target.value});
+    });
+    """
+    return part("shelf-gather", script=gather, make="[data-make]", relabel="[data-relabel]", scrap="[data-scrap]")
+
+
+def build_target(part: Build) -> Any:
+    """The collection that files are added to."""
+    target = "element.addEventListener('change', e => trigger('addto', {collection: e.target.value}));"
+    return part("target", script=target)

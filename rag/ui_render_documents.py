@@ -35,13 +35,16 @@ def _options(labels: Mapping[str, str], chosen: str) -> str:
     )
 
 
-def render_bulk(texts: Texts, listing: Listing, found: int, changeable: bool = True) -> str:
-    """What can be done with the selection; `changeable`: whether any of it may be read again or deleted."""
+def render_bulk(texts: Texts, listing: Listing, found: int, changeable: bool = True, move: str = "") -> str:
+    """What can be done with the selection; `changeable`: whether any of it may be read again or deleted.
+
+    `move` chooses the collection that it is moved to, in HTML.
+    """
     if not listing.selected:
         return ""
     count = texts.count(len(listing.selected), "document")
     change = (
-        f'<button type="button" data-again="selected">{texts.AGAIN}</button>'
+        f'{move}<button type="button" data-again="selected">{texts.AGAIN}</button>'
         f'<button type="button" class="danger" data-forget="selected">{texts.DELETE}</button>'
     )
     every = f'<button type="button" data-pickall>{texts.PICK_ALL.format(count=f"{found:,}")}</button>'
@@ -66,7 +69,8 @@ def render_shelf(
     count = all_of if len(found) == len(documents) else texts.FOUND.format(found=f"{len(found):,}", all=all_of)
     told = f'<p class="found" role="status">{count}</p>'
     if not found:
-        return f'{head}{told}<p class="hint">{texts.NOTHING_FOUND}</p>'
+        empty = not any(each.collection == listing.collection for each in documents) and bool(listing.collection)
+        return f'{head}{told}<p class="hint">{texts.COLLECTION_EMPTY if empty else texts.NOTHING_FOUND}</p>'
     heads = "".join(_column(texts, name, listing) for name in _COLUMNS)
     body = "".join(
         _row(texts, document, document.id in listing.selected, busy.get(document.id, "")) for document in rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.types import DocumentInfo
+from rag.types import DocumentInfo, SignsIn
 from rag.ui_render import escape
 from rag.ui_scope import Choice
 from rag.ui_texts import Texts
@@ -56,26 +56,92 @@ def render_choices(texts: Texts, choice: Choice, documents: Sequence[DocumentInf
     return f"{shown}<fieldset><legend>{texts.CHOOSE_DOCUMENTS}</legend>{''.join(boxes)}</fieldset>{more}{nothing}"
 
 
-def render_gather(texts: Texts, shown: str, choice: Choice, documents: Sequence[DocumentInfo]) -> str:
-    """The filter by collection, where there is more than one."""
-    names = _collections(documents)
+def render_gather(
+    texts: Texts, shown: str, choice: Choice, documents: Sequence[DocumentInfo], changeable: Sequence[str]
+) -> str:
+    """The filter by collection, where there is more than one, and what can be done with those that may be changed."""
+    names = sorted({*_collections(documents), *changeable})
+    filtered = ""
+    if len(names) > 1:
+        labels = [("", texts.ALL_COLLECTIONS), *((name, choice.label(texts, name)) for name in names)]
+        filtered = f'<select id="look-gather" aria-label="{texts.LOOK_COLLECTION}">{_options(labels, shown)}</select>'
+    managed = _manage(texts, shown, documents, changeable) if changeable else ""
+    return f'<div class="look gather">{filtered}{managed}</div>' if filtered or managed else ""
+
+
+def _manage(texts: Texts, shown: str, documents: Sequence[DocumentInfo], changeable: Sequence[str]) -> str:
+    """Make a collection; rename the one that is shown, or delete it when it is empty. The usual one stays."""
+    make = _name_form("make", "", texts.COLLECTION_NEW, texts.COLLECTION_MAKE)
+    if not shown:
+        return _folded(texts, make, texts.COLLECTION_PICK if len(changeable) > 1 else "")
+    if shown == changeable[0]:
+        return _folded(texts, make, texts.COLLECTION_USUAL.format(name=escape(shown)))
+    rename = _name_form("relabel", shown, texts.COLLECTION_NAME, texts.RENAME)
+    if any(each.collection == shown for each in documents):
+        return _folded(texts, make + rename, texts.COLLECTION_FULL)
+    drop = f'<button type="button" class="danger" data-scrap="{escape(shown)}">{texts.DELETE}</button>'
+    return _folded(texts, make + rename + drop, "")
+
+
+def _folded(texts: Texts, forms: str, note: str) -> str:
+    told = f'<p class="note">{note}</p>' if note else ""
+    return f'<details class="manage"><summary>{texts.COLLECTIONS_MANAGE}</summary><div>{forms}{told}</div></details>'
+
+
+def _name_form(act: str, name: str, label: str, button: str) -> str:
+    return (
+        f'<form><input value="{escape(name)}" maxlength="63" aria-label="{label}" placeholder="{label}" '
+        f'autocomplete="off"><button type="submit" data-{act}="{escape(name)}">{button}</button></form>'
+    )
+
+
+def render_move(texts: Texts, names: Sequence[str]) -> str:
+    """Into which collection what is selected can be moved; nothing where there is but one."""
     if len(names) < 2:
         return ""
-    options = "".join(
-        f'<option value="{escape(name)}"{" selected" if name == shown else ""}>{escape(label)}</option>'
-        for name, label in [("", texts.ALL_COLLECTIONS), *((name, choice.label(texts, name)) for name in names)]
+    options = _options([(name, name) for name in names], "")
+    return (
+        f'<form><select aria-label="{texts.MOVE_TO}">{options}</select>'
+        f'<button type="submit" data-move="selected">{texts.MOVE}</button></form>'
     )
-    return f'<div class="look"><select id="look-gather" aria-label="{texts.LOOK_COLLECTION}">{options}</select></div>'
 
 
-def render_leave(texts: Texts, hours: str, note: str, failed: bool) -> str:
-    """How a visitor removes what is his; `hours`: how long it stays, "" where there are no visitors."""
-    if not hours:
+def render_target(texts: Texts, names: Sequence[str], target: str) -> str:
+    """The collection that files are added to; nothing where there is but one."""
+    if len(names) < 2:
         return ""
+    options = _options([(name, name) for name in names], target or names[0])
+    return f'<label class="target"><span>{texts.ADD_TO}</span><select>{options}</select></label>'
+
+
+def _options(labels: Sequence[tuple[str, str]], chosen: str) -> str:
+    return "".join(
+        f'<option value="{escape(name)}"{" selected" if name == chosen else ""}>{escape(label)}</option>'
+        for name, label in labels
+    )
+
+
+def render_account(texts: Texts, signs_in: SignsIn, name: str) -> str:
+    """Who is signed in and how to sign out, or how to sign in where that need not be; nothing where nobody can."""
+    if name:
+        told = texts.SIGNED_IN.format(name=f"<b><bdi>{escape(name)}</bdi></b>")
+        title = f' title="{texts.SIGN_OUT_ALL}"' if signs_in == "form" else ""
+        return f'<p class="account"><span>{told}</span><a href="logout?_target_url=/"{title}>{texts.SIGN_OUT}</a></p>'
+    if signs_in != "huggingface":
+        return ""
+    return (
+        f'<p class="account"><span>{texts.SIGN_IN_WHY}</span>'
+        f'<a href="login/huggingface?_target_url=/">{texts.SIGN_IN}</a></p>'
+    )
+
+
+def render_leave(texts: Texts, hours: str, name: str, note: str, failed: bool) -> str:
+    """How a visitor removes what is his. It stays for `hours`, or that of the account `name` until he removes it."""
+    stays = texts.LEAVE_KEPT.format(name=escape(name)) if name else texts.LEAVE_TOLD.format(hours=hours)
     told = f'<p class="note{" bad" if failed else ""}" role="status">{escape(note)}</p>' if note else ""
     return (
         f'{told}<details class="leave"><summary>{texts.LEAVE}</summary><p class="note">'
-        f"{texts.LEAVE_TOLD.format(hours=hours)} {texts.LEAVE_SURE}</p>"
+        f"{stays} {texts.LEAVE_SURE}</p>"
         f'<button type="button" class="danger" data-leave>{texts.LEAVE_NOW}</button></details>'
     )
 

@@ -20,12 +20,12 @@ from gradio.data_classes import FileData
 from gradio.utils import get_upload_folder
 
 from rag.errors import LibraryError
-from rag.types import AS_SET, Answer, DocumentInfo, FileReport, Scope
+from rag.types import ACCOUNT_HEADER, AS_SET, Answer, DocumentInfo, FileReport, Scope
 from rag.ui_actions import Actions
 from rag.ui_guard import guard
 from rag.ui_pump import Pump
 
-HEADER = "x-footnote-visitor"
+VISITOR_HEADER = "x-footnote-visitor"
 _LONGEST = 4000  # characters of a question
 _MOST = 50  # passages of one search
 _NAME = 120  # characters of a file's name
@@ -36,12 +36,15 @@ Value = TypeVar("Value")
 def build_service(actions: Actions, answer_gate: threading.Semaphore, library_gate: threading.Semaphore) -> None:
     """Add the five functions to the page; call inside `gr.Blocks`. They wait at the same gates as the page does."""
     service = Service(actions, answer_gate, library_gate)
+    # What may wait in Gradio's queue its MCP server calls over HTTP, as somebody who has not signed in
+    queue = actions.signs_in != "form"
     for function in (service.ask, service.search, service.ingest, service.documents, service.delete):
-        gr.events.api(_plain(function), api_name=function.__name__, concurrency_limit=None)
+        gr.events.api(_plain(function), api_name=function.__name__, concurrency_limit=None, queue=queue)
 
 
 class Service:
-    """Each function answers one call; whose it is says the token, or the header x-footnote-visitor."""
+    """Each function answers one call; whose it is says the account that is signed in, else the token, or the header
+    x-footnote-visitor."""
 
     def __init__(self, actions: Actions, answer_gate: threading.Semaphore, library_gate: threading.Semaphore) -> None:
         self._actions, self._answer_gate, self._library_gate = actions, answer_gate, library_gate
@@ -59,7 +62,7 @@ class Service:
         Returns:
             answer: text with markers [1]; refused: whether the documents do not say; citations; sources; model.
         """
-        who, asked = _who(visitor, request), _question(question)
+        who, asked = self._who(visitor, request), _question(question)
         scope = self._scope(who, documents)
         events = self._follow(lambda: self._actions.ask(who, asked, (), AS_SET, scope), self._answer_gate)
         answer = next(event for event in events if isinstance(event, Answer))
@@ -90,7 +93,7 @@ class Service:
         Returns:
             The passages, best first: number, source, page, page_label, start, end, score (cosine), text, document_id.
         """
-        who, asked = _who(visitor, request), _question(question)
+        who, asked = self._who(visitor, request), _question(question)
         if not 1 <= k <= _MOST:
             raise LibraryError(f"k={k}: between 1 and {_MOST} passages can be searched for")
         found = self._actions.search(who, asked, k, self._scope(who, documents))
@@ -110,7 +113,7 @@ class Service:
         Returns:
             source, state ("added", "changed", "unchanged" or "failed"), reason, outcome, pages, chunks.
         """
-        who = _who(visitor, request)
+        who = self._who(visitor, request)
         sent = _uploaded(file) if file else None
         named = Path(name or (sent.name if sent else "")).name.lstrip(".")[-_NAME:]
         if not named or (sent is None) == (not text):
@@ -121,7 +124,7 @@ class Service:
                 shutil.move(sent, document)  # where Gradio keeps it, whoever knows its address could have it
             else:
                 document.write_text(text, encoding="utf-8")
-            events = self._follow(lambda: self._actions.add(who, [document]), self._library_gate)
+            events = self._follow(lambda: self._actions.add(who, [document], None), self._library_gate)
         report = next(event for event in events if isinstance(event, FileReport))
         fields = asdict(report)
         del fields["path"]
@@ -136,7 +139,7 @@ class Service:
         Returns:
             Of each: id, source (its name), collection, state, reason, outcome, pages, chunks, size, updated, read_only.
         """
-        return [_listed(each) for each in self._actions.documents(_who(visitor, request))]
+        return [_listed(each) for each in self._actions.documents(self._who(visitor, request))]
 
     def delete(self, name: str, request: gr.Request, visitor: str = "") -> dict[str, Any]:
         """Remove a document from the library. This cannot be taken back.
@@ -148,10 +151,16 @@ class Service:
         Returns:
             The document that was removed, as `documents` lists it.
         """
-        who = _who(visitor, request)
+        who = self._who(visitor, request)
         document = self._named(who, name)
         self._actions.delete(who, document.id)
         return _listed(document)
+
+    def _who(self, visitor: str, request: gr.Request) -> str:
+        """Who calls: whoever is signed in, else the token that was sent, or that of the header."""
+        if account := request.headers.get(ACCOUNT_HEADER):
+            return self._actions.account(account)
+        return visitor or str(request.headers.get(VISITOR_HEADER, ""))
 
     def _scope(self, who: str, names: list[str] | None) -> Scope | None:
         return Scope((), tuple(self._named(who, name).id for name in names)) if names else None
@@ -188,11 +197,6 @@ def _plain(function: Callable[..., Value]) -> Callable[..., Value]:
 
     plain.__signature__ = inspect.signature(function, eval_str=True)  # type: ignore[attr-defined]
     return plain
-
-
-def _who(visitor: str, request: gr.Request) -> str:
-    """Who calls: the token that was sent, or that of the header."""
-    return visitor or str(request.headers.get(HEADER, ""))
 
 
 def _question(question: str) -> str:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from rag.errors import RagError
@@ -29,7 +30,7 @@ from rag.ui_pump import BEAT_S, Pump
 from rag.ui_removal import Removal
 from rag.ui_scope import Choice
 from rag.ui_texts import ENGLISH, Texts
-from rag.ui_uploads import UploadRow
+from rag.ui_uploads import Batch, UploadRow
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class TurnView:
     alone: TurnView | None = None
 
     @classmethod
-    def of(cls, number: int, kept: KeptTurn) -> TurnView:
+    def of(cls, number: int | None, kept: KeptTurn) -> TurnView:
         """A turn that was kept, as the page shows it."""
         return cls(
             kept.question,
@@ -75,13 +76,16 @@ class TurnView:
             searched=kept.searched,
             id=number,
             asked=kept.asked,
+            alone=cls.of(None, kept.alone) if kept.alone else None,
         )
 
     def kept(self) -> KeptTurn:
         """The turn as it is kept; one that is not finished counts as stopped."""
         state = self.phase if self.phase == "done" or self.phase == "failed" else "stopped"
-        text = "" if self.answer else self.text
-        return KeptTurn(self.question, state, self.searched, self.sources, text, self.answer, self.error, self.asked)
+        text, alone = "" if self.answer else self.text, self.alone.kept() if self.alone else None
+        return KeptTurn(
+            self.question, state, self.searched, self.sources, text, self.answer, self.error, self.asked, alone
+        )
 
     @property
     def running(self) -> bool:
@@ -106,16 +110,19 @@ class TurnView:
 class Session:
     """The conversation of one tab. `shown` is the turn whose sources stand at the right, `opened` the number marked.
 
-    `owner` is whose conversations are listed; None: not known yet, so nothing is listed or kept. `conversation` is the
+    `owner` is whose conversations are listed; None: not known yet, so nothing is listed or kept. `name` is that of the
+    account that is signed in, and the browser keeps no secret of its owner. `conversation` is the
     id under which this one is kept. While `editing`, the next question takes the place of the last one. `removals` are
     what was deleted a moment ago, `sent` counts the files given to the browser to save. `busy` says what is being done
     with a document, by its id; `reader` is the document that is read in place of a proof; `sorted_by` is what the
     field for sorting said last; `choice` is what questions are asked of. `texts` are the words in the language of
     whoever looks, `options` what they chose for their answers. `topics` are what the documents can be asked about,
-    `adding` is the work on uploads that can be cancelled, `chosen` counts the changes of settings.
+    `collections` are the names of those that may be changed, `target` is the one that files are added to ("" for the
+    usual one). `adding` is the work on uploads that can be cancelled, `chosen` counts the changes of settings.
     """
 
     owner: str | None = None
+    name: str = ""
     conversation: int | None = None
     kept: list[ConversationInfo] = field(default_factory=list)
     editing: bool = False
@@ -131,11 +138,13 @@ class Session:
     sorted_by: str = "name"
     busy: dict[int, str] = field(default_factory=dict)
     reader: Reader | None = None
+    collections: list[str] = field(default_factory=list)
+    target: str = ""
     choice: Choice = field(default_factory=Choice)
     texts: Texts = ENGLISH
     options: AskOptions = AS_SET
     chosen: int = 0
-    adding: list[Pump[UploadRow]] = field(default_factory=list)
+    adding: list[Batch] = field(default_factory=list)
     topics: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -164,6 +173,11 @@ class Session:
         if turn is None or turn >= len(self.turns):
             return None
         return next((source for source in self.turns[turn].sources if source.number == number), None)
+
+    def forget_listed(self) -> None:
+        """Of the files that could not be added, those that stand in the library's list, with the reason, go."""
+        listed = {Path(each.source).name for each in self.documents if each.state == "failed"}
+        self.uploads = [row for row in self.uploads if row.state != "failed" or row.path.name not in listed]
 
     def failed_removal(self) -> str:
         """Why the latest thing to be deleted is still there, if it failed."""

@@ -15,6 +15,7 @@ import gradio as gr
 from rag import ui_export as export
 from rag import ui_render as render
 from rag import ui_render_talk as render_talk
+from rag.types import ACCOUNT_HEADER, NAME_HEADER, Progress
 from rag.ui_actions import Actions
 from rag.ui_draw import Drawing
 from rag.ui_guard import guard
@@ -36,15 +37,19 @@ class TalkEvents:
 
     # ---- coming and waiting
 
-    def enter(self, remembered: str, tab: Session) -> Patch:
+    def enter(self, remembered: str, tab: Session, request: gr.Request) -> Patch:
         """A page was loaded: who looks at it, and the conversation that was open last."""
         visitor, conversation, settings = _read_memory(remembered)
         tab.owner = (visitor or secrets.token_urlsafe(32)) if self._actions.apart else ""
+        if account := request.headers.get(ACCOUNT_HEADER):
+            tab.owner, tab.name = self._actions.account(account), request.headers.get(NAME_HEADER, "")
+        tab.adding = self._draw.batches.running(tab.who)  # begun before the page was loaded again
+        tab.uploads = [row for batch in tab.adding for row in batch.rows]
         words = self._choose(tab, settings)
         if conversation is not None and not tab.turns:
             self._show(tab, conversation)
         draw = self._draw
-        drawn = {**draw.settings(tab), **draw.conversations(tab), **draw.proof(tab), **draw.leave(tab)}
+        drawn = {**draw.settings(tab), **draw.conversations(tab), **draw.proof(tab), **draw.whose(tab)}
         return {**words, **self.poll(tab), **drawn}
 
     def choose(self, tab: Session, event: gr.EventData) -> Patch:
@@ -57,14 +62,7 @@ class TalkEvents:
         words = self._choose(tab, {name: text(event, name) for name in names})
         if not words:
             return {self._parts.words: gr.skip()}
-        uploads = render.render_uploads(tab.texts, tab.uploads)
-        return {
-            **words,
-            **self._draw.settings(tab),
-            self._parts.column.uploads: uploads,
-            **self.poll(tab),
-            **self._all(tab),
-        }
+        return {**words, **self._draw.settings(tab), **self.poll(tab), **self._all(tab)}
 
     def _choose(self, tab: Session, settings: Mapping[str, object]) -> Patch:
         """Take settings over; what is to be drawn for another language."""
@@ -76,14 +74,19 @@ class TalkEvents:
         return self._draw.words(tab)
 
     def poll(self, tab: Session) -> Patch:
-        """Draw what loads; the timer goes on until all is ready."""
+        """Draw what loads, and what is being added since before the page was; the timer goes on until all is ready."""
         state, problem = guard(self._actions.starting, None)
         ready = state is None and not problem
-        shown = render.render_status(tab.texts, problem or state)
+        adding = [batch for batch in tab.adding if batch.running]
+        library = self._draw.library(tab)
+        if tab.adding and not adding:
+            tab.adding = []
+            tab.forget_listed()
         return {
-            self._parts.talk.status: shown,
-            self._parts.starting: gr.Timer(active=not ready),
-            **self._draw.library(tab),
+            self._parts.talk.status: render.render_status(tab.texts, problem or state),
+            self._parts.starting: gr.Timer(active=not ready or bool(adding)),
+            **library,
+            **self._draw.uploads(tab),
         }
 
     # ---- asking
@@ -108,7 +111,7 @@ class TalkEvents:
                     tab,
                     question,
                     lambda asked, history, options: self._actions.ask(tab.who, asked, history, options, scope),
-                    self._actions.starting,
+                    lambda: self._starting(tab),
                     self._gate,
                 )
             ) as steps:
@@ -130,15 +133,22 @@ class TalkEvents:
         }
 
     def compare(self, tab: Session, event: gr.EventData) -> Iterator[Patch]:
-        """Ask the model the question of an answer without the documents, beside it."""
+        """Ask the model the question of an answer without the documents, beside it; what it says is kept with it."""
         at, talk = number(event, "compare"), self._parts.talk
         if at is None or at >= len(tab.turns) or tab.turns[at].answer is None or tab.pump is not None:
             return
+        turn, problem = tab.turns[at], ""
         yield {talk.ask_button: gr.update(visible=False), talk.stop_button: gr.update(visible=True)}
-        with closing(stream_alone(tab, at, self._actions.alone, self._actions.starting, self._gate)) as steps:
-            for _ in steps:
-                yield self._draw.talk(tab)
-        yield {talk.ask_button: gr.update(visible=True), talk.stop_button: gr.update(visible=False)}
+        try:
+            with closing(stream_alone(tab, at, self._actions.alone, lambda: self._starting(tab), self._gate)) as steps:
+                for _ in steps:
+                    yield self._draw.talk(tab)
+        finally:  # also when the page was left meanwhile
+            kept = turn.id
+            if kept is not None:
+                _, problem = guard(lambda: self._store.change_turn(tab.who, kept, turn.kept()), None)
+        told = self._draw.conversations(tab, problem)
+        yield {talk.ask_button: gr.update(visible=True), talk.stop_button: gr.update(visible=False), **told}
 
     def retry(self, tab: Session) -> Iterator[Patch]:
         """Ask the last question again; the new answer takes the place of the old one."""
@@ -229,6 +239,11 @@ class TalkEvents:
             return self._draw.conversations(tab, problem)
         tab.sent += 1
         return {self._parts.outbox: render_talk.render_outbox(*file, tab.sent)}
+
+    def _starting(self, tab: Session) -> Progress | str | None:
+        """What an answer waits for: the start of all, then the model that was chosen, while the others go on."""
+        state = self._actions.starting()
+        return self._actions.loading(tab.options) if state is None else state
 
     def _leave_editing(self, tab: Session) -> Patch:
         """Empty the ask box of the question that was being edited; what else stands in it stays."""

@@ -349,9 +349,19 @@ class Texts:
         "your conversations.",
         "只有这个浏览器能列出、打开和提问你添加的内容。最后一次使用 {hours}后会自动删除，对话也一样。",
     )
+    LEAVE_KEPT = Text(
+        "Only {name} can list, open and ask what you add here. It stays until you remove it, and so do your "
+        "conversations.",
+        "只有 {name} 能列出、打开和提问你添加的内容。内容和对话会一直保留，直到你删除。",
+    )
     LEAVE_SURE = Text("This cannot be undone.", "删除后无法恢复。")
     LEAVE_NOW = Text("Remove all of it now", "立即全部删除")
     LEFT = Text("Your documents and conversations are removed.", "你的文档和对话已删除。")
+    SIGNED_IN = Text("Signed in as {name}", "已登录：{name}")
+    SIGN_OUT = Text("Sign out", "退出登录")
+    SIGN_OUT_ALL = Text("In every browser", "在所有浏览器中退出")
+    SIGN_IN = Text("Sign in with Hugging Face", "用 Hugging Face 登录")
+    SIGN_IN_WHY = Text("To keep what you add:", "想长期保留你添加的内容：")
     AND_MORE = Text(" and {count} more", " 等，另有 {count} 个")
     ASKED_OF = Text("Asked of", "提问范围：")
     ASKED_ALL = Text("all documents", "全部文档")
@@ -365,6 +375,26 @@ class Texts:
     CHOOSE_MORE = Text("{count} more: type a part of the name", "另有 {count} 个：输入名称的一部分")
     ALL_COLLECTIONS = Text("All collections", "全部文档集")
     LOOK_COLLECTION = Text("Collection", "文档集")
+    COLLECTIONS_MANAGE = Text("Collections", "管理文档集")
+    COLLECTION_NEW = Text("Name of a new collection", "新文档集的名称")
+    COLLECTION_MAKE = Text("Make", "新建")
+    COLLECTION_NAME = Text("Name of this collection", "此文档集的名称")
+    COLLECTION_PICK = Text("To rename or delete one, list it first.", "要重命名或删除某个文档集，请先列出它。")
+    COLLECTION_USUAL = Text(
+        "{name} is the collection that this library is set to; it stays as it is.",
+        "{name} 是资料库设定的文档集，不能更改。",
+    )
+    COLLECTION_FULL = Text(
+        "It can be deleted when it is empty: move or delete its documents first.",
+        "清空后才能删除：请先移走或删除其中的文档。",
+    )
+    COLLECTION_EMPTY = Text(
+        "Nothing in this collection yet. Add documents while it is listed, or select some and move them here.",
+        "这个文档集还是空的。列出它时添加的文档会放在这里，也可以选中文档后移动过来。",
+    )
+    MOVE_TO = Text("Collection to move to", "移动到的文档集")
+    MOVE = Text("Move", "移动")
+    ADD_TO = Text("Add to", "添加到")
 
     COUNTS = Text(  # one|many
         {

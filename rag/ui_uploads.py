@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from rag.errors import RagError
 from rag.types import DocumentInfo, FileReport, Progress
+from rag.ui_pump import Pump
 from rag.ui_texts import ENGLISH, Texts
 
 log = logging.getLogger(__name__)
@@ -33,26 +35,77 @@ class UploadRow:
         return self.state in ("ready", "known", "failed")
 
 
+@dataclass(eq=False, slots=True)
+class Batch:
+    """Files that were handed over together, and the work on them."""
+
+    rows: Sequence[UploadRow]
+    pump: Pump[UploadRow]
+
+    @property
+    def running(self) -> bool:
+        """Whether more will happen to any of its files."""
+        return not self.pump.stopped.is_set() and not all(row.finished for row in self.rows)
+
+
+@dataclass(slots=True)
+class Batches:
+    """What is being added, by whose it is: a page that is loaded again shows it again."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _owned: dict[str, list[Batch]] = field(default_factory=dict)
+
+    def add(self, owner: str, batch: Batch) -> None:
+        """Keep in mind what was begun."""
+        with self._lock:
+            self._owned[owner] = [*self._left(owner), batch]
+
+    def running(self, owner: str) -> list[Batch]:
+        """What is not done yet."""
+        with self._lock:
+            self._owned[owner] = self._left(owner)
+            return self._owned[owner] or self._owned.pop(owner)
+
+    def _left(self, owner: str) -> list[Batch]:
+        return [batch for batch in self._owned.get(owner, ()) if batch.running]
+
+
 def stream_uploads(rows: Sequence[UploadRow], add: Add) -> Generator[UploadRow, None, None]:
-    """Add the files one at a time, so that each has its own progress; yields the row that changed."""
+    """Add the files together, so that some are read while others are embedded; yields each row that changed.
+
+    What is told of a file has its path, or words that begin with its name; of two of that name the first that is left.
+    """
+    try:
+        for event in add([row.path for row in rows]):
+            row = _meant(rows, event)
+            if row is None:
+                continue
+            if isinstance(event, Progress):
+                row.state, row.progress = "reading", event
+            else:
+                _finish(row, event)
+            yield row
+        problem = ENGLISH.ADD_FAILED
+    except RagError as error:
+        problem = str(error)
+    except Exception:
+        log.exception("adding %s failed", ", ".join(row.path.name for row in rows))
+        problem = ENGLISH.ADD_FAILED
     for row in rows:
-        row.state = "reading"
-        yield row
-        try:
-            for event in add([row.path]):
-                if isinstance(event, Progress):
-                    row.progress = event
-                else:
-                    _finish(row, event)
-                yield row
-        except RagError as error:
-            row.state, row.reason = "failed", str(error)
-        except Exception:
-            log.exception("adding %s failed", row.path.name)
-            row.state, row.reason = "failed", ENGLISH.ADD_FAILED
-        if row.state == "reading":
-            row.state, row.reason = "failed", ENGLISH.ADD_FAILED
-        yield row
+        if not row.finished:
+            row.state, row.reason = "failed", problem
+            yield row
+
+
+def _meant(rows: Sequence[UploadRow], event: Progress | FileReport) -> UploadRow | None:
+    """The row that an event is about; None where it is about the whole, or a file that is none of these."""
+    left = [row for row in rows if not row.finished]
+    if isinstance(event, FileReport):
+        return next((row for row in left if str(row.path) == event.path), None)
+    if event.unit == "files":
+        return None
+    named = [row for row in left if event.what.startswith(row.path.name)]
+    return max(named, key=lambda row: len(row.path.name), default=None)
 
 
 def _finish(row: UploadRow, report: FileReport) -> None:

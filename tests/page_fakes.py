@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rag.conversations import Conversations
-from rag.errors import DocumentError, LibraryError
+from rag.errors import LibraryError
 from rag.types import (
     AS_SET,
     Answer,
@@ -28,12 +28,13 @@ from rag.types import (
     Recording,
     Scope,
     Sentence,
+    SignsIn,
     Sources,
     Timings,
     Token,
     Turn,
 )
-from rag.ui_actions import Actions
+from rag.ui_actions import Actions, CollectionStore
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>\'\u202efdp.exe'
 QUESTION = "How often should the kettle be descaled, and does skipping it void the warranty?"
@@ -100,6 +101,10 @@ class Fakes:
         self.asked_alone: list[tuple[str, Sequence[Turn], AskOptions]] = []
         self.limits = AskLimits(4, 400, 0.0, ("Qwen2.5 1.5B",))
         self.apart = False
+        self.signs_in: SignsIn = ""
+        self.collections: CollectionStore | None = None
+        self.model_state: dict[str, Progress | str] = {}
+        self.added_to: list[str | None] = []
         self.asked: tuple[str, ...] = ("default",)
         self.scopes: list[Scope | None] = []
         self.left_by: list[str] = []
@@ -124,8 +129,12 @@ class Fakes:
             forget=self.left_by.append,
             starting=lambda: self.state,
             conversations=self.conversations,
+            collections=self.collections,
+            loading=self.loading,
             asked=self.asked,
             apart=self.apart,
+            signs_in=self.signs_in,
+            account=lambda key: f"@{key}",
         )
 
     def alone(self, question: str, history: Sequence[Turn], options: AskOptions) -> Iterator[AnswerEvent]:
@@ -174,13 +183,19 @@ class Fakes:
             self.closed.set()
             raise
 
-    def add(self, who: str, paths: Sequence[Path]) -> Iterator[Progress | FileReport]:
+    def loading(self, options: AskOptions) -> Progress | str | None:
+        return self.model_state.get(options.model or "")
+
+    def add(self, who: str, paths: Sequence[Path], collection: str | None = None) -> Iterator[Progress | FileReport]:
+        self.added_to.append(collection)
         for path in paths:
             for done in range(0, 61, 12):
-                yield Progress("embedding", done, 61, "passages")
+                yield Progress(path.name, done, 61, "passages")
                 time.sleep(5 * self.pace)
             if path.suffix == ".zip":
-                raise DocumentError(f"{path.name} was not added: this format is not known")
+                reason = f"{path.name} was not added: this format is not known"
+                yield FileReport(path.name, str(path), "failed", reason, 0, 0)
+                continue
             if path.suffix == ".pdf":
                 self.library.append(document(100 + len(self.library), path.name, 0, 0, "it needs a password"))
                 yield FileReport(path.name, str(path), "failed", "it needs a password", 0, 0)
@@ -240,6 +255,36 @@ class Fakes:
             problem=self.problem if cited.source.endswith(".pdf") else None,
             recording=self.recording if cited.source.endswith(".wav") else None,
         )
+
+
+class FakeCollections:
+    """Named collections of a fake library."""
+
+    def __init__(self, fakes: Fakes) -> None:
+        self._fakes, self._names = fakes, ["default"]
+
+    def names(self) -> list[str]:
+        return list(self._names)
+
+    def make(self, name: str) -> str:
+        if name in self._names:
+            raise LibraryError(f"there is a collection {name!r} already; choose another name")
+        self._names.append(name)
+        return name
+
+    def rename(self, name: str, wanted: str) -> str:
+        self.make(wanted)
+        self.move([each.id for each in self._fakes.library if each.collection == name], wanted)
+        self._names.remove(name)
+        return wanted
+
+    def drop(self, name: str) -> None:
+        self._names.remove(name)
+
+    def move(self, documents: Sequence[int], name: str) -> None:
+        self._fakes.library = [
+            replace(each, collection=name) if each.id in documents else each for each in self._fakes.library
+        ]
 
 
 def document(number: int, source: str, pages: int, chunks: int, reason: str | None = None) -> DocumentInfo:

@@ -14,7 +14,7 @@ from test_llm_openai import Handler
 
 
 @contextmanager
-def serve_visitors(folder: Path, files: int) -> Iterator[AppProcess]:
+def serve_visitors(folder: Path, files: int, **environment: str) -> Iterator[AppProcess]:
     """Run it in `folder`; each visitor may have `files` documents. What it logged is printed when it ends."""
     (folder / "harbour.md").write_text("The harbour master of Velm opens the lock at seven.\n")
     HashedLibrary(folder / "library").ingest(folder / "harbour.md")
@@ -29,6 +29,7 @@ def serve_visitors(folder: Path, files: int) -> Iterator[AppProcess]:
                 "RAG_SEPARATE_VISITORS": "true",
                 "RAG_VISITOR_FILES": str(files),
                 "GRADIO_TEMP_DIR": str(folder / "temporary"),
+                **environment,
             },
             program="tests/hashed_app.py",
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_fakes import CITED, LIBRARY, Fakes, document
+from page_fakes import CITED, LIBRARY, FakeCollections, Fakes, document
 from playwright.sync_api import expect
 from test_browser_page import ask, browser, site  # noqa: F401  (the fixtures)
 
@@ -191,3 +191,62 @@ def test_on_a_phone_the_list_fits_and_is_sorted_from_a_field(site: Any, fakes: F
     expect(tab.locator("#proof .page")).to_contain_text(CITED)
     tab.keyboard.press("Escape")
     expect(tab.locator("#proof")).to_be_hidden()
+
+
+def unfold(tab: Any) -> None:
+    tab.locator(".manage").evaluate("each => { each.open = true; }")
+
+
+def rename(tab: Any, name: str) -> None:
+    unfold(tab)
+    tab.fill(".manage form:has([data-relabel]) input", name)
+    tab.click("[data-relabel]")
+
+
+def test_collections_are_made_filled_renamed_and_deleted(site: Any, fakes: Fakes, tmp_path: Path) -> None:  # noqa: F811
+    fakes.collections = FakeCollections(fakes)
+    tab = opened(site(fakes).tab())
+    expect(tab.locator("#target label, #look-gather, .bulk select")).to_have_count(0)  # while there is but one
+    tab.click(".manage summary")
+    tab.fill(".manage input", "Service reports")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#look-gather")).to_have_value("Service reports")
+    expect(tab.locator("#shelf-rows")).to_contain_text("Nothing in this collection yet")
+    expect(tab.locator("#target select")).to_have_value("Service reports")
+    (tmp_path / "a.txt").write_text("a")
+    tab.set_input_files("#upload input[type=file]", tmp_path / "a.txt")
+    expect(tab.locator("#uploads .doc")).to_have_count(0)
+    assert fakes.added_to == ["Service reports"]
+
+    tab.select_option("#look-gather", "")
+    expect(tab.locator("#target select")).to_have_value("default")
+    tab.check("[data-pick='1']")
+    tab.check("[data-pick='3']")
+    tab.select_option(".bulk select", "Service reports")
+    tab.click(".bulk [data-move]")
+    expect(tab.locator(".bulk")).to_have_count(0)
+    tab.select_option("#look-gather", "Service reports")
+    expect(tab.locator(ROWS)).to_have_text(["Kettle K3 manual.pdf", "service/calls 2025.csv"])
+    expect(tab.locator("[data-scrap]")).to_have_count(0)
+    rename(tab, "default")
+    expect(tab.locator("#shelf-rows [role=alert]")).to_contain_text("there is a collection 'default' already")
+    rename(tab, "Repairs")
+    expect(tab.locator("#look-gather")).to_have_value("Repairs")
+    expect(tab.locator(ROWS)).to_have_count(2)
+
+    tab.click("#shelf-head [data-view]")
+    tab.click("#scope-toggle")
+    tab.check("#scope-choices input[value=Repairs]")
+    tab.uncheck("#scope-choices input[value=default]")
+    expect(tab.locator("#scope-told")).to_contain_text("Asked of Repairs")
+    tab.keyboard.press("Escape")
+    opened(tab)
+    tab.check("[data-pick='1']")
+    tab.check("[data-pick='3']")
+    tab.select_option(".bulk select", "default")
+    tab.click(".bulk [data-move]")
+    unfold(tab)
+    tab.click("[data-scrap]")
+    expect(tab.locator("#look-gather")).to_have_count(0)
+    expect(tab.locator(ROWS)).to_have_count(5)
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")

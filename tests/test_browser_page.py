@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import time
@@ -236,6 +237,32 @@ def test_uploads_have_a_row_each_and_end_ready_or_with_the_reason(site: Any, tmp
     expect(tab.locator("#uploads .doc")).to_have_count(1)  # b.pdf has its place in the list now, with its reason
     expect(tab.locator("#documents .doc >> nth=0")).to_contain_text("it needs a password")
     expect(tab.locator("#thread")).to_contain_text("What would you like to know?")
+
+
+def test_what_is_being_added_is_shown_and_can_be_cancelled_after_a_reload(site: Any, tmp_path: Path) -> None:
+    fakes = Fakes([], pace=0.1)
+    running = site(fakes)
+    tab, names = running.tab(), [f"{letter}.txt" for letter in "abcd"]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    tab.set_input_files("#upload input[type=file]", [tmp_path / name for name in names])
+    expect(tab.locator("#uploads .doc >> nth=0")).to_contain_text("12 of 61 passages")
+    tab.reload()
+    expect(tab.locator("#uploads .doc >> nth=0")).to_contain_text(re.compile("a.txt.*(24|36|48|60) of 61", re.S))
+    expect(tab.locator("#uploads h2")).to_have_text("Adding · 3 left")
+    expect(tab.locator("#documents .doc")).to_contain_text("a.txt")
+    tab.click("[data-cancel]")
+    expect(tab.locator("#uploads .doc")).to_have_count(0)
+    time.sleep(1)
+    added = len(fakes.library)
+    assert 1 <= added < 4
+    fakes.pace = 0.02
+    tab.set_input_files("#upload input[type=file]", [tmp_path / name for name in names])
+    expect(tab.locator("#uploads .doc")).to_have_count(4)
+    tab.reload()
+    expect(tab.locator("#uploads .doc >> nth=0")).to_be_visible()
+    expect(tab.locator("#uploads .doc")).to_have_count(0)
+    expect(tab.locator("#documents h2")).to_have_text(f"Library · {added + 4} documents")
 
 
 def test_adding_files_can_be_cancelled_and_says_how_many_are_left(site: Any, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from page_fakes import ALONE, LIBRARY, QUESTION, Fakes
 from playwright.sync_api import expect
 from test_browser_page import ask, browser, site  # noqa: F401  (the fixtures)
 
-from rag.types import AS_SET, AskLimits, AskOptions
+from rag.types import AS_SET, AskLimits, AskOptions, Progress
 
 pytestmark = pytest.mark.browser
 
@@ -145,3 +145,40 @@ def test_the_model_alone_is_compared_beside_the_answer_and_can_be_stopped(runnin
     above, below = alone.bounding_box(), grounded.bounding_box()
     assert above["y"] + above["height"] <= below["y"]
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_comparison_is_there_again_when_the_conversation_is(running: Any, fakes: Fakes) -> None:
+    tab = running.tab()
+    answered(tab)
+    tab.click("#answer [data-compare]")
+    expect(tab.locator("#answer .alone .meta")).to_be_visible()
+    expect(tab.locator("#ask-button")).to_be_visible()
+    tab.reload()
+    expect(tab.locator("#answer .alone .a")).to_have_text(ALONE)
+    expect(tab.locator("#answer .alone .tag")).to_contain_text("no proof")
+    expect(tab.locator("#answer .grounded .n >> nth=0")).to_be_visible()
+    (conversation,) = fakes.conversations.infos("")
+    ((_, kept),) = fakes.conversations.turns("", conversation.id)
+    assert kept.alone is not None
+    assert kept.alone.answer is not None
+
+
+def test_who_chose_another_model_sees_it_load_while_others_are_answered(site: Any, fakes: Fakes) -> None:  # noqa: F811
+    fakes.limits = AskLimits(4, 400, 0.0, ("small", "large"))
+    fakes.model_state = {"large": Progress("Loading large", 3, 10, "steps")}
+    running = site(fakes)
+    tab, other = running.tab(), running.tab()
+    tab.click("#settings-open")
+    tab.select_option("#set-model", "large")
+    tab.keyboard.press("Escape")
+    ask(tab)
+    told = "Your question waits for the model: Loading large 3 of 10 steps"
+    expect(tab.locator("#answer .phase")).to_contain_text(told)
+    answered(other)
+    expect(tab.locator("#answer .phase")).to_be_visible()
+    fakes.model_state = {}
+    expect(tab.locator("#answer .meta")).to_be_visible()
+    assert [options.model for options in fakes.options] == [None, "large"]
+    fakes.model_state = {"large": "large has no weights"}
+    ask(tab, "Again?")
+    expect(tab.locator("#answer [role=alert]")).to_have_text("large has no weights")

@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from public_app import serve_visitors
 from test_browser_page import ask, browser, site  # noqa: F401  (the fixtures)
 
+from rag.accounts import account_line
 from rag.types import Scope
 
 pytestmark = pytest.mark.browser
@@ -176,3 +177,53 @@ def test_collections_are_listed_filtered_and_chosen_on_a_phone_too(site: Any) ->
     tab.click("#documents [data-view]")
     tab.select_option("#look-gather", "service")
     expect(tab.locator("#shelf-rows tbody th")).to_have_text(["service/calls 2025.csv"])
+
+
+def test_two_accounts_sign_in_keep_what_is_theirs_in_any_browser_and_sign_out(
+    browser: Any,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("accounts")
+    (folder / "users").write_text(f"{account_line('ann', 'nine spoons')}\n{account_line('ben', 'grey herons')}\n")
+    (folder / "jelly.md").write_text("The quince jelly of Annabel needs exactly nine spoons of sugar.\n")
+
+    def sign_in(name: str, password: str) -> Any:
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context.set_default_timeout(SLOW)
+        tab = context.new_page()
+        tab.goto(running.address)
+        fill_in(tab, name, password)
+        return tab
+
+    def fill_in(tab: Any, name: str, password: str) -> None:
+        tab.locator("input[type=password]").wait_for()
+        assert "harbour.md" not in tab.content()
+        tab.locator("input:not([type=password])").first.fill(name)
+        tab.locator("input[type=password]").fill(password)
+        tab.locator("button").first.click()
+
+    with serve_visitors(folder, files=2, RAG_USERS=str(folder / "users"), RAG_VISITOR_HOURS="0.001") as running:
+        ann = sign_in("ann", "grey herons")
+        expect(ann.locator("body")).to_contain_text("Incorrect", timeout=SLOW)
+        fill_in(ann, "ann", "nine spoons")
+        expect(ann.locator("#account")).to_contain_text("Signed in as ann", timeout=SLOW)
+        expect(ann.locator("#documents h2")).to_have_text("Library · 1 document", timeout=SLOW)
+        ann.set_input_files("#upload input[type=file]", folder / "jelly.md")
+        expect(ann.locator("#documents .doc", has_text="jelly.md")).to_contain_text("ready", timeout=SLOW)
+        ask(ann, "How many spoons of sugar does the quince jelly need?")
+        expect(ann.locator("#conversations .doc")).to_have_count(1, timeout=SLOW)
+        assert not ann.evaluate("localStorage.getItem('footnote-visitor')")
+        expect(ann.locator("#leave .note").last).to_contain_text("Only ann can", timeout=SLOW)
+
+        ben = sign_in("ben", "grey herons")
+        expect(ben.locator("#account")).to_contain_text("Signed in as ben", timeout=SLOW)
+        expect(ben.locator("#documents h2")).to_have_text("Library · 1 document", timeout=SLOW)
+        assert "jelly" not in ben.content()
+
+        ben.click("#account a")
+        fill_in(ben, "ann", "nine spoons")  # in another browser, and after the time that a visitor's things stay
+        expect(ben.locator("#account")).to_contain_text("Signed in as ann", timeout=SLOW)
+        expect(ben.locator("#documents .doc", has_text="jelly.md")).to_be_visible(timeout=SLOW)
+        expect(ben.locator("#conversations .doc")).to_have_count(1, timeout=SLOW)
+        for tab in (ann, ben):
+            tab.context.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,19 @@ def test_json_holds_all_that_is_kept() -> None:
     assert [turn["state"] for turn in record["turns"]] == ["done", "done", "stopped", "failed"]
     assert record["turns"][0]["answer"]["citations"][0]["page_label"] == "xi"
     assert record["turns"][1]["sources"][1]["text"] == "K3, <b>scale</b>"
+
+
+def test_the_model_alone_is_named_as_having_no_proof() -> None:
+    alone = replace(ANSWER, text="About <every> three months.", citations=(), sources=())
+    turn = replace(TURNS[0], alone=KeptTurn("How often?", "done", 0, (), "", alone, ""))
+    told = export_markdown(ENGLISH, INFO, [turn, replace(turn, alone=replace(TURNS[2], error="down"))])
+    head = "### The model alone (from memory, without your documents: no proof)"
+    assert f"60 days.”\n\n{head}\n\nAbout &lt;every> three months.\n\n## " in told
+    assert told.endswith(f"{head}\n\nHalf a\n\n*stopped*\n\n*down*\n")
+    kept, without = json.loads(export_json(INFO, [turn, TURNS[0]]))["turns"]
+    assert kept["model_alone_no_proof"]["answer"]["text"] == "About <every> three months."
+    assert "model_alone_no_proof" not in without
+    assert "alone" not in kept
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,15 @@ from dataclasses import replace
 from page_fakes import HOSTILE, LIBRARY
 
 from rag.types import Scope
-from rag.ui_render_scope import render_choices, render_gather, render_leave, render_told
+from rag.ui_render_scope import (
+    render_account,
+    render_choices,
+    render_gather,
+    render_leave,
+    render_move,
+    render_target,
+    render_told,
+)
 from rag.ui_scope import Choice
 from rag.ui_texts import ENGLISH
 
@@ -48,9 +56,36 @@ def test_names_are_escaped_and_long_lists_are_cut() -> None:
     for drawn in (render_told(ENGLISH, choice, THERE), render_choices(ENGLISH, choice, THERE)):
         assert "<img" not in drawn
         assert "&lt;img" in drawn
-    assert HOSTILE not in render_gather(ENGLISH, "", choice, [replace(each, collection=HOSTILE) for each in THERE])
+    hostile = [THERE[0], *(replace(each, collection=HOSTILE) for each in THERE[1:])]
+    for drawn in (
+        render_gather(ENGLISH, "", choice, hostile, ()),
+        render_gather(ENGLISH, HOSTILE, choice, hostile, ["default", HOSTILE]),
+        render_gather(ENGLISH, HOSTILE, choice, [], [HOSTILE]),
+        render_move(ENGLISH, ["default", HOSTILE]),
+        render_target(ENGLISH, ["default", HOSTILE], HOSTILE),
+        render_account(ENGLISH, "form", HOSTILE),
+        render_leave(ENGLISH, "", HOSTILE, "", False),
+    ):
+        assert "pwned" in drawn
+        assert "<script" not in drawn
+        assert "<img" not in drawn
     many = [replace(LIBRARY[0], id=number, source=f"{number}.pdf") for number in range(1000, 1100)]
     drawn = render_choices(ENGLISH, choice, many)
     assert (drawn.count("data-choose"), "70 more" in drawn) == (30, True)
-    assert render_gather(ENGLISH, "", choice, many) == ""
-    assert render_leave(ENGLISH, "", "", False) == ""
+    assert render_gather(ENGLISH, "", choice, many, ()) == ""
+    assert render_move(ENGLISH, ["default"]) == render_target(ENGLISH, ["default"], "") == ""
+    assert render_account(ENGLISH, "", "") == render_account(ENGLISH, "form", "") == ""
+
+
+def test_only_an_empty_collection_that_is_shown_can_be_deleted_and_the_usual_one_stays() -> None:
+    names, choice = ["default", "empty", "service"], Choice(("default",))
+
+    def drawn(shown: str) -> str:
+        return render_gather(ENGLISH, shown, choice, THERE, names)
+
+    assert "data-make" in drawn("")
+    assert "data-relabel" not in drawn("") + drawn("default")
+    assert "data-scrap" not in drawn("") + drawn("default") + drawn("service")
+    assert 'data-relabel="service"' in drawn("service")
+    assert "when it is empty" in drawn("service")
+    assert 'data-scrap="empty"' in drawn("empty")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from rag.errors import DocumentError, ModelError, RagError
+from rag.errors import LibraryError, ModelError, RagError
 from rag.types import Answer, AnswerEvent, FileReport, Progress, Sources, Timings, Token
 from rag.ui_pump import Pump
 from rag.ui_session import Session, TurnView, stream_turn
-from rag.ui_uploads import UploadRow, stream_uploads
+from rag.ui_uploads import Batch, Batches, UploadRow, stream_uploads
 
 NO_TIME = Timings(0, 0, 0, 0, 0, 0, 0)
 
@@ -110,24 +110,54 @@ def test_a_failure_to_start_is_shown_instead_of_asking() -> None:
 
 
 def test_each_upload_ends_in_its_own_state(caplog: pytest.LogCaptureFixture) -> None:
-    def add(paths: object) -> Iterator[Progress | FileReport]:
-        name = rows[seen].path.name
-        yield Progress("reading", 1, 2, "pages")
-        if name == "a":
-            raise DocumentError("a is empty")
-        if name == "b":
-            raise OSError("disk")
-        if name != "silent":
-            yield FileReport(name, name, "unchanged" if name == "old" else "added", None, 1, 1)
+    told: list[str] = []
 
-    rows = [UploadRow(Path(name)) for name in ("a", "b", "old", "new", "silent")]
-    seen = 0
-    for row in stream_uploads(rows, lambda paths: add(paths)):
-        seen = rows.index(row) + row.finished
-    assert [row.state for row in rows] == ["failed", "failed", "known", "ready", "failed"]
+    def add(paths: Sequence[Path]) -> Iterator[Progress | FileReport]:
+        told.extend(map(str, paths))
+        yield Progress("", 0, 6, "files")
+        yield Progress("new.md", 1, 2, "pages")  # read ahead, while what was read first is embedded
+        yield Progress("a: looking for the model that reads recordings", 0, 0, "")
+        assert [row.state for row in rows] == ["reading", "waiting", "waiting", "reading", "waiting", "waiting"]
+        assert rows[3].progress == Progress("new.md", 1, 2, "pages")
+        yield FileReport("a", "x/a", "failed", "a is empty", 0, 0)
+        yield FileReport("same (2).md", "y/same.md", "added", None, 1, 1)
+        yield FileReport("old", "x/old", "unchanged", None, 1, 1)
+        yield FileReport("new.md", "x/new.md", "added", None, 1, 1)
+        raise OSError("disk")
+
+    names = ("x/a", "x/old", "x/same.md", "x/new.md", "y/same.md", "x/new")
+    rows = [UploadRow(Path(name)) for name in names]
+    changed = [rows.index(row) for row in stream_uploads(rows, add)]
+    assert told == list(names)
+    assert changed == [3, 0, 0, 4, 1, 3, 2, 5]
+    assert [row.state for row in rows] == ["failed", "known", "failed", "ready", "ready", "failed"]
     assert rows[0].reason == "a is empty"
     assert "disk" in caplog.text
-    assert "disk" not in rows[1].reason
+    assert "disk" not in rows[2].reason
+
+
+def test_what_ends_the_whole_work_is_the_reason_of_all_that_is_left() -> None:
+    def full(paths: Sequence[Path]) -> Iterator[Progress | FileReport]:
+        yield FileReport("a", "a", "added", None, 1, 1)
+        raise LibraryError("the disk is full")
+
+    rows = [UploadRow(Path(name)) for name in ("a", "b")]
+    list(stream_uploads(rows, full))
+    assert [(row.state, row.reason) for row in rows] == [("ready", ""), ("failed", "the disk is full")]
+
+
+def test_what_is_being_added_is_found_again_by_whoever_s_it_is() -> None:
+    batches, rows = Batches(), [UploadRow(Path("a"))]
+    batch = Batch(rows, Pump[UploadRow](gate()))
+    batches.add("ann", batch)
+    assert batches.running("ann") == [batch]
+    assert batches.running("ben") == []
+    rows[0].state = "ready"
+    assert batches.running("ann") == []
+    cancelled = Batch([UploadRow(Path("b"))], Pump[UploadRow](gate()))
+    batches.add("ann", cancelled)
+    cancelled.pump.stop()
+    assert batches.running("ann") == []
 
 
 def test_numbers_from_the_browser_find_only_what_is_there() -> None:

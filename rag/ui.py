@@ -13,6 +13,7 @@ from rag.ui_documents import DocumentEvents
 from rag.ui_draw import Drawing
 from rag.ui_files import Files
 from rag.ui_parts import PRIVATE, build_parts
+from rag.ui_render_scope import render_sign_in
 from rag.ui_scope import Choice
 from rag.ui_scope_events import ScopeEvents
 from rag.ui_service import build_service
@@ -36,7 +37,7 @@ REMEMBERED = """() => {
 
 def launch_options(files: Files) -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`: the looks, the originals, and nothing that calls another machine."""
-    here = Path(__file__).parent
+    styles = (Path(__file__).parent / "ui.css").read_text("utf-8")
     fonts = [gr.themes.Font(name) for name in FONTS]
     mono = [gr.themes.Font(name) for name in ("ui-monospace", "monospace")]
     return {
@@ -46,8 +47,9 @@ def launch_options(files: Files) -> dict[str, Any]:
             body_text_color="#1d2126",
             body_text_color_dark="#e8eaed",
         ),
-        "head": f"<style>{(here / 'ui.css').read_text('utf-8')}</style>",
-        "js": (here / "ui.js").read_text("utf-8"),
+        "head": f"<style>{styles}</style>",
+        "js": (Path(__file__).parent / "ui.js").read_text("utf-8"),
+        "auth_message": f"<style>{styles}</style>{render_sign_in()}",  # Gradio's form has no head of ours
         "app_kwargs": {"routes": [files.route]},
         "footer_links": [],
         "run_history": False,

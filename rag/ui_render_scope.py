@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rag.types import DocumentInfo, SignsIn
 from rag.ui_render import escape
 from rag.ui_scope import Choice
-from rag.ui_texts import Texts
+from rag.ui_texts import ENGLISH, LANGUAGES, Texts
 
 _LISTED = 30  # documents that can be ticked at a time
 
@@ -101,7 +101,7 @@ def render_move(texts: Texts, names: Sequence[str]) -> str:
         return ""
     options = _options([(name, name) for name in names], "")
     return (
-        f'<form><select aria-label="{texts.MOVE_TO}">{options}</select>'
+        f"<form><label><span>{texts.MOVE_TO}</span><select>{options}</select></label>"
         f'<button type="submit" data-move="selected">{texts.MOVE}</button></form>'
     )
 
@@ -119,6 +119,12 @@ def _options(labels: Sequence[tuple[str, str]], chosen: str) -> str:
         f'<option value="{escape(name)}"{" selected" if name == chosen else ""}>{escape(label)}</option>'
         for name, label in labels
     )
+
+
+def render_sign_in() -> str:
+    """Over the form of whoever must sign in; what language he speaks is not known yet."""
+    told = "".join(f'<span lang="{each.LANG}">{each.SIGN_IN_FORM}</span>' for each in map(Texts, LANGUAGES))
+    return f"<b>{ENGLISH.TITLE}</b>{told}"
 
 
 def render_account(texts: Texts, signs_in: SignsIn, name: str) -> str:

@@ -360,6 +360,7 @@ class Texts:
     SIGNED_IN = Text("Signed in as {name}", "已登录：{name}")
     SIGN_OUT = Text("Sign out", "退出登录")
     SIGN_OUT_ALL = Text("In every browser", "在所有浏览器中退出")
+    SIGN_IN_FORM = Text("Sign in to ask your documents.", "登录后即可向文档提问。")
     SIGN_IN = Text("Sign in with Hugging Face", "用 Hugging Face 登录")
     SIGN_IN_WHY = Text("To keep what you add:", "想长期保留你添加的内容：")
     AND_MORE = Text(" and {count} more", " 等，另有 {count} 个")
@@ -392,7 +393,7 @@ class Texts:
         "Nothing in this collection yet. Add documents while it is listed, or select some and move them here.",
         "这个文档集还是空的。列出它时添加的文档会放在这里，也可以选中文档后移动过来。",
     )
-    MOVE_TO = Text("Collection to move to", "移动到的文档集")
+    MOVE_TO = Text("Move to", "移动到")
     MOVE = Text("Move", "移动")
     ADD_TO = Text("Add to", "添加到")
 

@@ -14,10 +14,9 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -248,6 +247,8 @@ def _serve(
         Middleware(SignIn, accounts=accounts, oauth=settings.hugging_face_signs_in),
         Middleware(NoFiles),
     ]
+    if accounts is not None:
+        options["auth"] = _checker(accounts)
     try:
         with redirect_stdout(io.StringIO()):  # Gradio announces its MCP server there however quiet it is to be
             _, url, _ = build_ui(actions, files, visitor_hours=settings.visitor_hours).launch(
@@ -255,7 +256,6 @@ def _serve(
                 server_port=settings.port,
                 max_file_size=settings.max_file_mb * 2**20,
                 mcp_server=True,
-                auth=partial(asyncio.to_thread, accounts.check) if accounts else None,
                 prevent_thread_lock=True,
                 quiet=True,
                 **options,
@@ -263,6 +263,15 @@ def _serve(
     except OSError as error:
         raise SettingError(f"the page could not be served on port {settings.port}; choose another --port") from error
     return str(url)
+
+
+def _checker(accounts: Accounts) -> Callable[[str, str], Awaitable[bool]]:
+    """What Gradio's form asks; on a thread, for it takes a while, and the page is served meanwhile."""
+
+    async def check(name: str, password: str) -> bool:
+        return await asyncio.to_thread(accounts.check, name, password)
+
+    return check
 
 
 if __name__ == "__main__":

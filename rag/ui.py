@@ -84,7 +84,7 @@ def build_ui(
         remembered = gr.Textbox(visible=False)
         parts = build_parts()
         if login is not None:
-            login.render()
+            cast(Any, login).render()
         draw = Drawing(parts, actions, files, visitor_hours)
         talk = TalkEvents(parts, actions, draw, answer_gate)
         library = DocumentEvents(parts, actions, draw, files, library_gate)

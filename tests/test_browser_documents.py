@@ -215,7 +215,7 @@ def test_collections_are_made_filled_renamed_and_deleted(site: Any, fakes: Fakes
     expect(tab.locator("#target select")).to_have_value("Service reports")
     (tmp_path / "a.txt").write_text("a")
     tab.set_input_files("#upload input[type=file]", tmp_path / "a.txt")
-    expect(tab.locator("#uploads .doc")).to_have_count(0)
+    expect(tab.locator("#documents .doc", has_text="a.txt")).to_be_visible()
     assert fakes.added_to == ["Service reports"]
 
     tab.select_option("#look-gather", "")

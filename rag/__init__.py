@@ -11,7 +11,7 @@ Data runs one way through the house; a module imports only from floors below its
        tokens                               counts tokens, and says which embedding model it is, without loading one
        loaders, loaders_*                   a file -> pages
        speech                               the model that recordings are read with, fetched when one is met
-       splitter                             pages -> chunks
+       splitter; headings                   pages -> chunks; the headings over a chunk as a path
        topics                               pages -> what they can be asked about, by their headings
        embeddings, embeddings_*             texts -> vectors: which engine, the engines, a model converted
        prompts                              the wording

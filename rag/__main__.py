@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rag.types import Scope
 
 ALL_WELL, FAILED, STOPPED = 0, 1, 130
-_CITATION_FIELDS = ("number", "source", "page", "start", "end", "score", "text")
+_CITATION_FIELDS = ("number", "source", "page", "headings", "start", "end", "score", "text")
 
 
 def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:

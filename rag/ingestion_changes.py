@@ -14,7 +14,7 @@ from rag.ingestion_files import File
 from rag.manifest import DocumentRow, Fingerprint, Manifest
 from rag.types import FileReport, FileState, Outcome
 
-RECIPE = "3"  # raise it when loaders or splitter come to read files otherwise: every file is then read again
+RECIPE = "4"  # raise it when loaders or splitter come to read files otherwise: every file is then read again
 UNKNOWN = Fingerprint("", 0, 0, "")
 
 

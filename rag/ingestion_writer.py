@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from filelock import FileLock, Timeout
 
 from rag.errors import DocumentError, LibraryError
+from rag.headings import embedded_text
 from rag.ingestion_changes import UNKNOWN, Candidate, Changes, Known, NotRead, report_of
 from rag.ingestion_files import is_gone
 from rag.ingestion_readers import Contents, Outcome
@@ -141,7 +142,9 @@ class Writer:
 
     def _embed(self, source: str, chunks: Sequence[Document]) -> Generator[Progress, None, int]:
         """Give every chunk's text its vector; texts the library has met before, in any file, have theirs."""
-        texts = self._manifest.missing_vectors(chunk.page_content for chunk in chunks)
+        texts = self._manifest.missing_vectors(
+            embedded_text(chunk.page_content, chunk.metadata["headings"]) for chunk in chunks
+        )
         for start in range(0, len(texts), BATCH):
             yield Progress(source, start, len(texts), "chunks")
             batch = texts[start : start + BATCH]

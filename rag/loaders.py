@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rag.errors import DocumentError
 from rag.loaders_context import NO_SPEECH, Report, Speech, opened, run
+from rag.loaders_headings import Style, mark_headings
 from rag.loaders_kind import PASSWORD, find_kind
 
 if TYPE_CHECKING:
@@ -27,18 +28,23 @@ logger = logging.getLogger(__name__)
 
 
 class Loader(NamedTuple):
-    """Where the loader of a format lives."""
+    """Where the loader of a format lives, and how its pages tell their headings."""
 
     module: str
     function: str
+    headings: Style = ""
 
 
+_PDF = Loader("rag.loaders_pdf", "load_pdf", "flowing")
 _TEXT = Loader("rag.loaders_text", "load_text")
-_HTML = Loader("rag.loaders_web", "load_html")
-_DOCX = Loader("rag.loaders_docx", "load_docx")
-_PPTX = Loader("rag.loaders_pptx", "load_pptx")
+_MARKDOWN = _TEXT._replace(headings="markdown")
+_HTML = Loader("rag.loaders_web", "load_html", "outline")
+_DOCX = Loader("rag.loaders_docx", "load_docx", "outline")
+_PPTX = Loader("rag.loaders_pptx", "load_pptx", "hashes")
+_DOC = Loader("rag.loaders_legacy", "load_doc", "outline")
+_PPT = Loader("rag.loaders_legacy", "load_ppt", "hashes")
 _PICTURE = Loader("rag.loaders_picture", "load_picture")
-_XLSX = Loader("rag.loaders_sheets", "load_xlsx")
+_XLSX = Loader("rag.loaders_sheets", "load_xlsx", "outline")
 _SPEECH = Loader("rag.loaders_speech", "load_speech")
 # fmt: off
 _RECORDINGS = (
@@ -53,30 +59,30 @@ _CODE = (
 # fmt: on
 
 LOADERS: dict[str, Loader] = {
-    ".pdf": Loader("rag.loaders_pdf", "load_pdf"),
+    ".pdf": _PDF,
     ".docx": _DOCX,
     ".docm": _DOCX,
     ".dotx": _DOCX,
     ".pptx": _PPTX,
     ".pptm": _PPTX,
     ".ppsx": _PPTX,
-    ".doc": Loader("rag.loaders_legacy", "load_doc"),
-    ".dot": Loader("rag.loaders_legacy", "load_doc"),
-    ".ppt": Loader("rag.loaders_legacy", "load_ppt"),
-    ".pps": Loader("rag.loaders_legacy", "load_ppt"),
+    ".doc": _DOC,
+    ".dot": _DOC,
+    ".ppt": _PPT,
+    ".pps": _PPT,
     ".xlsx": _XLSX,
     ".xlsm": _XLSX,
-    ".xls": Loader("rag.loaders_sheets", "load_xls"),
-    ".odt": Loader("rag.loaders_odf", "load_odt"),
-    ".odp": Loader("rag.loaders_odf", "load_odp"),
-    ".ods": Loader("rag.loaders_odf", "load_ods"),
-    ".rtf": Loader("rag.loaders_rtf", "load_rtf"),
-    ".epub": Loader("rag.loaders_epub", "load_epub"),
+    ".xls": Loader("rag.loaders_sheets", "load_xls", "outline"),
+    ".odt": Loader("rag.loaders_odf", "load_odt", "outline"),
+    ".odp": Loader("rag.loaders_odf", "load_odp", "hashes"),
+    ".ods": Loader("rag.loaders_odf", "load_ods", "outline"),
+    ".rtf": Loader("rag.loaders_rtf", "load_rtf", "hashes"),
+    ".epub": Loader("rag.loaders_epub", "load_epub", "outline"),
     ".html": _HTML,
     ".htm": _HTML,
     ".xhtml": _HTML,
-    ".mhtml": Loader("rag.loaders_mail", "load_mhtml"),
-    ".mht": Loader("rag.loaders_mail", "load_mhtml"),
+    ".mhtml": Loader("rag.loaders_mail", "load_mhtml", "outline"),
+    ".mht": Loader("rag.loaders_mail", "load_mhtml", "outline"),
     ".eml": Loader("rag.loaders_mail", "load_eml"),
     ".msg": Loader("rag.loaders_mail", "load_msg"),
     ".mbox": Loader("rag.loaders_mail", "load_mbox"),
@@ -93,7 +99,10 @@ LOADERS: dict[str, Loader] = {
     ".zip": Loader("rag.loaders_archive", "load_zip"),
     ".tar": Loader("rag.loaders_archive", "load_tar"),
     **dict.fromkeys((".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz"), Loader("rag.loaders_archive", "load_packed")),
-    **dict.fromkeys((".txt", ".log", ".md", ".markdown", ".rst", ".org"), _TEXT),
+    **dict.fromkeys((".txt", ".log"), _TEXT),
+    **dict.fromkeys((".md", ".markdown"), _MARKDOWN),
+    ".rst": _TEXT._replace(headings="rst"),
+    ".org": _TEXT._replace(headings="org"),
     **dict.fromkeys(_CODE, Loader("rag.loaders_text", "load_code")),
 }
 SUFFIXES = frozenset(LOADERS)
@@ -127,9 +136,10 @@ def load_documents(
     `page_content` is the text of the page; `metadata` is {"page": counting from 1, or None where the format has no
     pages, "page_label": what the document itself calls the page, or None}. `max_bytes` is checked before reading;
     `progress` hears how far it is; `ocr` says whether text is recognised in pictures, `speech` where the model for
-    recordings is. A page that could not be read has "unread" as well, the reason, and "try_again" where that
-    may be over the next time. One that was recognised in a picture has "lines", (start, end, left, top, right, bottom)
-    of each in characters and shares of the picture; one that was heard has "moments", (start, end, second).
+    recordings is. Where they are known, "headings" are [start, level, title] of each heading in the page's text. A page
+    that could not be read has "unread" as well, the reason, and "try_again" where that may be over the next time. One
+    that was recognised in a picture has "lines", (start, end, left, top, right, bottom) of each in characters and
+    shares of the picture; one that was heard has "moments", (start, end, second).
 
     Raises DocumentError, whose message completes "FILE was not added: ...", and SpeechModelNeeded if there is a
     recording and `speech` is None.
@@ -162,8 +172,11 @@ def load_bytes(data: bytes, name: str) -> list[Document]:
             page.page_content = text
             for name in PLACED:
                 page.metadata.pop(name, None)
+        if "outline" in page.metadata:
+            page.metadata["outline"] = [(level, clean_text(title)) for level, title in page.metadata["outline"]]
     if not any(page.page_content.strip() for page in pages):
         raise DocumentError("there is no text in it", "empty")
+    mark_headings(pages, loader.headings)
     return pages
 
 

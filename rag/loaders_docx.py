@@ -44,7 +44,7 @@ _MAX_LEVEL = 8
 
 class _Style(NamedTuple):
     base: str
-    level: int | None  # of a heading, from 1
+    level: int | None  # of a heading, from 1; 0: the document's title
     number: tuple[str, int] | None  # the list's id, and the level in it
 
 
@@ -57,12 +57,13 @@ class _Level(NamedTuple):
 def load_docx(data: bytes) -> list[Document]:
     """A Word document as one Document. Raises DocumentError if it is damaged, locked or too large."""
     with open_package(data) as package, reading("a Word document"):
-        text = _Reader(package).text()
-    return [Document(page_content=text, metadata={"page": None, "page_label": None})]
+        reader = _Reader(package)
+        text = reader.text()
+    return [Document(page_content=text, metadata={"page": None, "page_label": None, "outline": reader.outline})]
 
 
 class _Reader:
-    """What the parts beside the text say, and how far the lists are counted."""
+    """What the parts beside the text say, and how far the lists are counted; the headings met so far, with levels."""
 
     def __init__(self, package: zipfile.ZipFile) -> None:
         self.package = package
@@ -74,6 +75,7 @@ class _Reader:
         self.styles = self._read_styles()
         self.lists = self._read_lists()
         self.counters: dict[str, dict[int, int]] = defaultdict(dict)
+        self.outline: list[tuple[int, str]] = []
         self.notes: dict[tuple[str, str], str] = {}
         for relation in self.relations:
             if kind := _PARTS.get(relation.kind):
@@ -113,11 +115,11 @@ class _Reader:
             name, base = child(style, "name"), child(style, "basedOn")
             title = attribute(name, "val") if name is not None else ""
             match = _HEADING.fullmatch(title)
-            level = int(match[1]) if match else 1 if title.lower() == "title" else None
+            level = int(match[1]) if match else 0 if title.lower() == "title" else None
             properties = child(style, "pPr")
             styles[attribute(style, "styleId")] = _Style(
                 attribute(base, "val") if base is not None else "",
-                level or (_outline(properties) if properties is not None else None),
+                _outline(properties) if level is None and properties is not None else level,
                 _numbered(properties) if properties is not None else None,
             )
         return styles
@@ -182,10 +184,11 @@ class _Reader:
         lines = []
         if text:
             level, label, indent = self._prefix(paragraph)
-            prefix = "#" * level + " " if level else ""
-            lines = [f"{prefix}{indent}{label}{text}"] if not level else ["", f"{prefix}{label}{text}"]
-            if level or not label:
-                lines.append("")
+            if level is None:
+                lines = [f"{indent}{label}{text}"] if label else [text, ""]
+            else:
+                lines = ["", f"{'#' * max(1, level)} {label}{text}", ""]
+                self.outline.append((level, f"{label}{text}"))
         for box in boxes:
             lines += self._container(box)
         return lines + self._pictures(paragraph)
@@ -198,8 +201,8 @@ class _Reader:
         parts = (self.images[name] for name in found if name in self.images)
         return [line for part in parts for line in self.pictures.part_lines(self.package, part)]
 
-    def _prefix(self, paragraph: Any) -> tuple[int, str, str]:
-        """The level of a heading (else 0), and a list's label with its indent."""
+    def _prefix(self, paragraph: Any) -> tuple[int | None, str, str]:
+        """The level of a heading (None: it is none), and a list's label with its indent."""
         properties = child(paragraph, "pPr")
         level = number = None
         name = ""
@@ -210,9 +213,10 @@ class _Reader:
             style = self.styles.get(name)
             if style is None:
                 break
-            level, number, name = level or style.level, number or style.number, style.base
+            level = style.level if level is None else level
+            number, name = number or style.number, style.base
         label, indent = ("", "") if number is None else self._label(*number)
-        return min(level or 0, 6), label, indent
+        return level if level is None else min(level, 6), label, indent
 
     def _label(self, number: str, level: int) -> tuple[str, str]:
         if number not in self.lists:

@@ -26,14 +26,13 @@ def load_epub(data: bytes) -> list[Document]:
             chapters = [name for name in chapters if name not in locked]
             if not chapters:
                 raise DocumentError("it is locked by its seller (DRM)", "unsupported")
-        texts = [
-            load_html(package.read(name))[0].page_content if package.NameToInfo[name].file_size else ""
+        pages = [
+            load_html(package.read(name))[0] if package.NameToInfo[name].file_size else Document(page_content="")
             for name in chapters
         ]
-    return [
-        Document(page_content=text, metadata={"page": number, "page_label": f"chapter {number}"})
-        for number, text in enumerate(texts, start=1)
-    ]
+    for number, page in enumerate(pages, start=1):
+        page.metadata |= {"page": number, "page_label": f"chapter {number}"}
+    return pages
 
 
 def _reading_order(package: zipfile.ZipFile) -> list[str]:

@@ -37,9 +37,10 @@ def load_odt(data: bytes) -> list[Document]:
     with _open(data) as package, reading("an OpenDocument text"):
         body = _body(package, "text")
         furniture = _furniture(package)
-        lines = _Writer(package).blocks(body)
+        writer = _Writer(package)
+        lines = writer.blocks(body)
         text = join_lines([*furniture["header"], "", *lines, "", *furniture["footer"]])
-    return [Document(page_content=text, metadata={"page": None, "page_label": None})]
+    return [Document(page_content=text, metadata={"page": None, "page_label": None, "outline": writer.outline})]
 
 
 def load_odp(data: bytes) -> list[Document]:
@@ -67,7 +68,7 @@ def load_ods(data: bytes) -> list[Document]:
                 name = attribute(item, "name")
                 text = write_rows(rows)
                 content = f"# {name}\n\n{text}" if text else ""
-                metadata = {"page": len(pages) + 1, "page_label": f"sheet {name}"}
+                metadata = {"page": len(pages) + 1, "page_label": f"sheet {name}", "outline": [[1, name]]}
                 pages.append(Document(page_content=content, metadata=metadata))
                 rows = []
                 continue
@@ -108,6 +109,7 @@ class _Writer:
     """Elements to lines."""
 
     def __init__(self, package: zipfile.ZipFile) -> None:
+        self.outline: list[tuple[int, str]] = []  # the levels of the headings met so far (0: a title), and their text
         self.numbered: set[tuple[str, int]] = set()  # the levels of list styles that count
         for part in ("styles.xml", _CONTENT):
             if part in package.NameToInfo:
@@ -171,7 +173,10 @@ class _Writer:
         self._inline(paragraph, pieces, boxes)
         text = "\n".join(" ".join(line.split()) for line in "".join(pieces).split("\n")).strip()
         level = min(_number(paragraph, "outline-level"), 6) if local(paragraph) == "h" else 0
-        level = level or (1 if attribute(paragraph, "style-name") == "Title" else 0)
+        titled = not level and attribute(paragraph, "style-name") == "Title"
+        if (level or titled) and text:
+            self.outline.append((level, text))
+        level = level or int(titled)
         lines = ([""] if level else []) + [f"{'#' * level} {text}" if level else text, ""] if text else []
         return lines + [line for box in boxes for line in self.blocks(box)]
 

@@ -8,9 +8,11 @@ import logging
 import math
 import re
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import pypdf
@@ -44,6 +46,8 @@ _PYPDF_ERRORS = (
     ValueError,
 )
 
+Outline = dict[int, list[tuple[int, str]]]  # by a page's index: the level and title of what begins there
+
 MAX_PAGES = 20_000
 MAX_PICTURES = 2000  # pages of a document that are looked at: hours
 _PIXELS = 2000  # of a page's longer side when it is looked at
@@ -64,7 +68,7 @@ Lines = list[tuple[int, int, float, float, float, float]]  # see loaders_ocr.Rec
 
 def load_pdf(data: bytes) -> list[Document]:
     """One Document per page. Raises DocumentError if it is locked, damaged, or holds no text."""
-    texts, pictures, beside = _read_with_pdfium(data)
+    texts, pictures, beside, outline = _read_with_pdfium(data)
     reader = _open_with_pypdf(data)
     if texts is None:
         if reader is None:
@@ -85,7 +89,7 @@ def load_pdf(data: bytes) -> list[Document]:
     return [
         Document(
             page_content=text,
-            metadata={"page": index + 1, "page_label": label}
+            metadata={"page": index + 1, "page_label": label, "outline": outline.get(index, [])}
             | ({"unread": unread[index]} if index in unread else {})
             | ({"lines": lines[index]} if index in lines else {}),
         )
@@ -114,21 +118,37 @@ def join_broken_words(texts: Sequence[str]) -> list[str]:
     return [_BROKEN_WORD.sub(join, text) for text in texts]
 
 
-def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, list[int], list[int]]:
+def _read_with_pdfium(data: bytes) -> tuple[list[str] | None, list[int], list[int], Outline]:
     """The text of each page (None if pdfium cannot open the file), and the pages that are rather to be looked at.
 
-    Then the pages of little text that have pictures beside it.
+    Then the pages of little text that have pictures beside it, and the outline.
     """
     with _opened(data) as document:
         if document is None:
-            return None, [], []
+            return None, [], [], {}
         if len(document) > MAX_PAGES:
             raise DocumentError(
                 f"it is too large: {len(document):,} pages are over the limit of {MAX_PAGES:,}", "too_large"
             )
         pages = [_page_with_pdfium(document, index) for index in range(len(document))]
+        outline = _outline(document)
     pictures = [index for index, (_, picture, _) in enumerate(pages) if picture]
-    return [text for text, *_ in pages], pictures, [index for index, (*_, beside) in enumerate(pages) if beside]
+    beside = [index for index, (*_, beside) in enumerate(pages) if beside]
+    return [text for text, *_ in pages], pictures, beside, outline
+
+
+def _outline(document: pypdfium2.PdfDocument) -> Outline:
+    """What the document's own table of contents says begins on each page, by the page's index."""
+    found: Outline = defaultdict(list)
+    try:
+        for entry in islice(document.get_toc(), MAX_PAGES):
+            target = entry.get_dest()
+            index = target.get_index() if target else None
+            if index is not None and (title := entry.get_title().strip()):
+                found[index].append((entry.level + 1, title))
+    except (pypdfium2.PdfiumError, UnicodeDecodeError) as error:
+        logger.info("the outline was left out", exc_info=error)
+    return found
 
 
 @contextmanager

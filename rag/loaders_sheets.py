@@ -67,7 +67,9 @@ def load_xls(data: bytes) -> list[Document]:
 def _page(number: int, title: str, text: str) -> Document:
     """The sheet under its name, which often says what its numbers are of."""
     content = f"# {title}\n\n{text}" if text.strip() else ""
-    return Document(page_content=content, metadata={"page": number, "page_label": f"sheet {title}"})
+    return Document(
+        page_content=content, metadata={"page": number, "page_label": f"sheet {title}", "outline": [[1, title]]}
+    )
 
 
 def _xlsx_rows(sheet: Any) -> Iterator[list[str]]:

@@ -43,7 +43,7 @@ def load_html(data: bytes) -> list[Document]:
     title = " ".join(soup.title.get_text().split()) if soup.title else ""
     if title and title not in text[: len(title) + 10]:
         text = f"{title}\n\n{text}"
-    return [Document(page_content=text.strip(), metadata={"page": None, "page_label": None})]
+    return [Document(page_content=text.strip(), metadata={"page": None, "page_label": None, "outline": writer.outline})]
 
 
 class _Writer:
@@ -51,6 +51,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.outline: list[tuple[int, str]] = []  # the levels of the headings so far, and their text
         self.words: list[str] = []  # of the line that is being written
         self.prefix = ""  # of that line: a list's bullet, a heading's marks
         self.preformatted = False
@@ -101,6 +102,8 @@ class _Writer:
         line = joined.rstrip() if self.preformatted else " ".join(joined.split())
         self.words.clear()
         if line.strip("| "):
+            if self.prefix in _HEADINGS.values():
+                self.outline.append((len(self.prefix) - 1, line))
             self.lines.append(self.prefix + line)
             self.prefix = ""
         elif self.preformatted and self.lines and self.lines[-1]:

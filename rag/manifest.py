@@ -25,15 +25,19 @@ from typing import TYPE_CHECKING, Any
 
 from rag.database import statements
 from rag.errors import Failure, LibraryError
+from rag.headings import embedded_text
 from rag.manifest_reading import COUNTS, UNSPACED, ManifestReader
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-SCHEMA_VERSION = "4"
-_SCHEMA = Path(__file__).with_name("manifest.sql").read_text()
-_TRIGRAMS = Path(__file__).with_name("manifest_trigrams.sql").read_text().format(unspaced=f"*{UNSPACED}*")
-_PLACES = Path(__file__).with_name("manifest_places.sql").read_text()
+SCHEMA_VERSION = "5"
+_HERE = Path(__file__)
+_SCHEMA = _HERE.with_name("manifest.sql").read_text()
+_SEARCH = _HERE.with_name("manifest_keywords.sql").read_text() + _HERE.with_name(
+    "manifest_trigrams.sql"
+).read_text().format(unspaced=f"*{UNSPACED}*")
+_PLACES = _HERE.with_name("manifest_places.sql").read_text()
 _UPGRADES = {  # from an older schema to the next: what to run in place
     "1": (
         "ALTER TABLE documents ADD COLUMN unread TEXT",
@@ -42,8 +46,16 @@ _UPGRADES = {  # from an older schema to the next: what to run in place
         "recipe TEXT NOT NULL)",
         "UPDATE meta SET value = '2' WHERE key = 'schema'",
     ),
-    "2": (*statements(_TRIGRAMS), "UPDATE meta SET value = '3' WHERE key = 'schema'"),
+    "2": ("UPDATE meta SET value = '3' WHERE key = 'schema'",),  # it lacked what a later step makes anew
     "3": (*statements(_PLACES), "UPDATE meta SET value = '4' WHERE key = 'schema'"),
+    "4": (
+        "ALTER TABLE chunks ADD COLUMN headings TEXT NOT NULL DEFAULT ''",
+        *(f"DROP TRIGGER IF EXISTS {name}" for name in ("chunks_added", "chunks_removed")),
+        *(f"DROP TRIGGER IF EXISTS unspaced_{name}" for name in ("chunks_added", "chunks_removed")),
+        *(f"DROP TABLE IF EXISTS {name}" for name in ("keywords", "trigrams")),
+        *statements(_SEARCH),
+        "UPDATE meta SET value = '5' WHERE key = 'schema'",
+    ),
 }
 _ADD_PLACES = {  # by what a page's metadata call them
     "lines": "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -86,7 +98,7 @@ class DocumentRow:
 
 
 def vector_key(text: str) -> bytes:
-    """The name under which the vector of a text is kept, so that equal text is embedded once."""
+    """The name under which the vector of a text that was embedded is kept, so that equal text is embedded once."""
     return hashlib.sha256(text.encode()).digest()
 
 
@@ -98,7 +110,7 @@ class Manifest(ManifestReader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._create("meta", _SCHEMA.format(version=SCHEMA_VERSION, identity=uuid.uuid4().hex) + _TRIGRAMS + _PLACES)
+        self._create("meta", _SCHEMA.format(version=SCHEMA_VERSION, identity=uuid.uuid4().hex) + _SEARCH + _PLACES)
         self._upgrade()
         found = self.get_meta("schema")
         if found != SCHEMA_VERSION:
@@ -219,8 +231,8 @@ class Manifest(ManifestReader):
                     ],
                 )
             db.executemany(
-                "INSERT INTO chunks (document_id, page, page_label, start, end, text, vector_key) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO chunks (document_id, page, page_label, start, end, text, headings, vector_key) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         document_id,
@@ -229,9 +241,11 @@ class Manifest(ManifestReader):
                         chunk.metadata["start"],
                         chunk.metadata["end"],
                         chunk.page_content,
-                        vector_key(chunk.page_content),
+                        headings,
+                        vector_key(embedded_text(chunk.page_content, headings)),
                     )
                     for chunk in chunks
+                    for headings in [chunk.metadata.get("headings", "")]
                 ],
             )
         return document_id

@@ -40,18 +40,10 @@ CREATE TABLE chunks (
     start INTEGER NOT NULL,
     end INTEGER NOT NULL,
     text TEXT NOT NULL,
-    vector_key BLOB NOT NULL REFERENCES vectors
+    vector_key BLOB NOT NULL REFERENCES vectors,  -- of the text under its headings
+    headings TEXT NOT NULL DEFAULT ''  -- the path of headings over it
 );
 CREATE INDEX chunks_document ON chunks (document_id);
 CREATE INDEX chunks_vector ON chunks (vector_key);
-CREATE VIRTUAL TABLE keywords USING fts5 (
-    text, content = 'chunks', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
-);
-CREATE TRIGGER chunks_added AFTER INSERT ON chunks BEGIN
-    INSERT INTO keywords (rowid, text) VALUES (new.id, new.text);
-END;
-CREATE TRIGGER chunks_removed AFTER DELETE ON chunks BEGIN
-    INSERT INTO keywords (keywords, rowid, text) VALUES ('delete', old.id, old.text);
-END;
 INSERT INTO meta VALUES ('schema', '{version}');
 INSERT INTO meta VALUES ('library', '{identity}');

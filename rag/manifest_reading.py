@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.database import Database
 from rag.errors import LibraryError
+from rag.headings import embedded_text
 from rag.types import DocumentInfo, Scope
 
 if TYPE_CHECKING:  # numpy and LangChain are imported where they are used: what finds nothing new needs neither
@@ -107,12 +108,12 @@ class ManifestReader(Database):
         found = {}
         for chunk_id in ids:
             row = self._row(
-                "SELECT c.text, d.source, c.document_id, c.page, c.page_label, c.start, c.end "
+                "SELECT c.text, d.source, c.document_id, c.page, c.page_label, c.start, c.end, c.headings "
                 "FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id = ? AND d.state = 'ready'",
                 [chunk_id],
             )
             if row:
-                names = ("source", "document_id", "page", "page_label", "start", "end")
+                names = ("source", "document_id", "page", "page_label", "start", "end", "headings")
                 found[chunk_id] = Document(row[0], id=str(chunk_id), metadata=dict(zip(names, row[1:], strict=True)))
         return found
 
@@ -127,6 +128,8 @@ class ManifestReader(Database):
 
     def keyword_search(self, scope: Scope, question: str, k: int) -> dict[int, float]:
         """The k visible chunks of a scope that match the question's words best: id to BM25 score (above 0).
+
+        A chunk has the words of the headings over it as well.
 
         They come best first. Only chunks of the scope are counted, so that a narrow one has its k as well. Where a
         script writes no spaces between words, three characters in a row count as a word.
@@ -190,8 +193,9 @@ class ManifestReader(Database):
         return [row[0] for row in self._read(query, [collection])]
 
     def all_texts(self) -> Iterator[str]:
-        """Every distinct chunk text of the library."""
-        yield from (row[0] for row in self._read("SELECT min(text) FROM chunks GROUP BY vector_key"))
+        """Every distinct text of the library that has a vector: those of the chunks, under their headings."""
+        for text, headings in self._read("SELECT text, headings FROM chunks GROUP BY vector_key"):
+            yield embedded_text(text, headings)
 
 
 def _within(scope: Scope) -> tuple[str, list[str]]:

@@ -94,10 +94,10 @@ def words(text: str) -> list[str]:
 
 
 def distinct(chunks: Iterable[Document]) -> list[Document]:
-    """The chunks without those whose text an earlier one has word for word."""
-    seen: dict[str, Document] = {}
+    """The chunks without those whose text an earlier one has word for word, under the same headings."""
+    seen: dict[tuple[str, str], Document] = {}
     for chunk in chunks:
-        seen.setdefault(" ".join(chunk.page_content.split()), chunk)
+        seen.setdefault((chunk.metadata.get("headings", ""), " ".join(chunk.page_content.split())), chunk)
     return list(seen.values())
 
 

@@ -11,6 +11,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
+from rag.headings import embedded_text
 from rag.manifest import Manifest
 from rag.names import absent_names, file_words
 from rag.ranking import LONGEST, Candidates, Weights, distinct, extent, merge, part, rank
@@ -62,7 +63,8 @@ class LibraryRetriever(BaseRetriever):
             passages = [_passage(parts, text_of) for parts in self._merge(nearest)]
         near = nearest[: max(self.k, CONSIDERED)]
         begun = {openings.get(chunk.metadata["document_id"], "") for chunk in near}
-        said = [*begun, *(chunk.page_content for chunk in near), *(file_words(c.metadata["source"]) for c in near)]
+        said = [*begun, *(embedded_text(chunk.page_content, chunk.metadata["headings"]) for chunk in near)]
+        said += [file_words(chunk.metadata["source"]) for chunk in near]
         absent = absent_names(query, said, misspelt=True)
         return [
             _numbered(passage, number, score=round(cosines[int(str(passage.id))], 4), absent=absent)
@@ -93,16 +95,22 @@ def beginning(passage: Document, budget: int, size: Callable[[Document], int]) -
 
 
 def _passage(chunks: Sequence[Document], text_of: Callable[[int], str]) -> Document:
-    """The passage that chunks make, under the best one's id. `text_of` gives a document's text."""
+    """The passage that chunks make, under the best one's id and the first one's headings.
+
+    `text_of` gives a document's text.
+    """
     best = chunks[0]
     if len(chunks) == 1:
         return best
     start, end = extent(chunks)
     text = text_of(best.metadata["document_id"])[start:end]
-    return Document(text, id=best.id, metadata={**best.metadata, "start": start, "end": end})
+    first = min(chunks, key=lambda chunk: int(chunk.metadata["start"]))
+    headings = first.metadata["headings"]
+    return Document(text, id=best.id, metadata={**best.metadata, "start": start, "end": end, "headings": headings})
 
 
 def _numbered(passage: Document, number: int, **more: object) -> Document:
-    where = place(passage.metadata["page"], passage.metadata["page_label"])
-    metadata = {**passage.metadata, "number": number, "place": f", {where}" if where else "", **more}
+    meta = passage.metadata
+    where = [part for part in (place(meta["page"], meta["page_label"]), meta["headings"]) if part]
+    metadata = {**meta, "number": number, "place": "".join(f", {part}" for part in where), **more}
     return Document(passage.page_content, id=passage.id, metadata=metadata)

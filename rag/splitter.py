@@ -16,10 +16,13 @@ from unicodedata import category, normalize, ucd_3_2_0
 from langchain_core.documents import Document
 from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 
+from rag.headings import HeadingPaths, embedded_text
+
 PAGE_BREAK = "\n\n"
 
 # WordPiece reads a word of more characters than this as one unknown token, whatever it says.
 MAX_WORD = 100
+_PATH_SHARE = 4  # a path takes at most this part of the window: 1 / _PATH_SHARE
 
 # Where to split, best first: paragraph, line, sentence, clause, word, anywhere.
 _SENTENCE_END = r"[.!?…][\"'”’»)\]]*\s+|[。！？]"
@@ -52,25 +55,26 @@ def split_documents(
 
     A chunk has at most `chunk_size` characters, of which at most `chunk_overlap` repeat the end of what stands before
     it, and at most `max_tokens` tokens by `count_tokens` (which counts the model's special tokens too, and does not
-    cut the text). Its metadata is {"page", "page_label", "start", "end"}: `document_text(pages)[start:end]` is its
-    text. Starts and ends rise strictly. A page whose metadata name a programming "language" is split where its
-    definitions begin.
+    cut the text) under its path of headings. Its metadata is {"page", "page_label", "start", "end", "headings"}:
+    `document_text(pages)[start:end]` is its text, and "headings" the path over its beginning (rag/headings.py). Starts
+    and ends rise strictly, and nothing is repeated from before a heading. A page whose metadata name a programming
+    "language" is split where its definitions begin; of one that has a "body", only that is split.
     """
 
-    def fits(text: str) -> bool:
+    def within(text: str, most: int) -> bool:
         # No tokenizer makes more tokens of a text than it has bytes, but for the two special ones.
-        return len(text.encode(errors="surrogatepass")) + 2 <= max_tokens or count_tokens(text) <= max_tokens
+        return len(text.encode(errors="surrogatepass")) + 2 <= most or count_tokens(text) <= most
 
     chunks = []
     offset = 0
     for page in pages:
-        separators = _separators(page.metadata.get("language"))
-        for start, end in _split_page(page.page_content, separators, chunk_size - chunk_overlap, chunk_overlap, fits):
+        for start, end, path in _split_page(page, chunk_size - chunk_overlap, chunk_overlap, max_tokens, within):
             metadata = {
                 "page": page.metadata["page"],
                 "page_label": page.metadata["page_label"],
                 "start": offset + start,
                 "end": offset + end,
+                "headings": path,
             }
             chunks.append(Document(page_content=page.page_content[start:end], metadata=metadata))
         offset += len(page.page_content) + len(PAGE_BREAK)
@@ -91,24 +95,28 @@ def _separators(language: str | None) -> tuple[str, ...]:
 
 
 def _split_page(
-    text: str, separators: tuple[str, ...], size: int, overlap: int, fits: Callable[[str], bool]
-) -> Iterator[tuple[int, int]]:
-    """The spans of the chunks of one page."""
+    page: Document, size: int, overlap: int, max_tokens: int, within: Callable[[str, int], bool]
+) -> Iterator[tuple[int, int, str]]:
+    """The spans of the chunks of one page, each with its path. `within`: whether a text has at most so many tokens."""
+    text, separators = page.page_content, _separators(page.metadata.get("language"))
+    paths = HeadingPaths(page.metadata.get("headings", ()), lambda path: within(path, max_tokens // _PATH_SHARE))
+    begin, stop = page.metadata.get("body", (0, len(text)))
     cuts = _word_cuts(text)
-    edges = [0, *cuts, len(text)]
+    edges = [begin, *(cut for cut in cuts if begin < cut < stop), stop]
     spans = deque(span for start, end in pairwise(edges) for span in _partition(text, separators, start, end, size))
     previous = -1
     while spans:
         start, end = _strip(text, *spans.popleft())
         if start == end:
             continue
-        earliest = max(previous + 1, start - overlap)
+        earliest = max(previous + 1, begin, start - overlap, paths.begin(start))
         if nearest := bisect_right(cuts, start):  # never back over a cut: that would make the long word whole again
             earliest = max(earliest, cuts[nearest - 1])
         for first in dict.fromkeys((_overlap_start(text, earliest, start), start)):
-            if end - first == 1 or fits(text[first:end]):
+            path = paths.at(first)
+            if end - first == 1 or within(embedded_text(text[first:end], path), max_tokens):
                 previous = first
-                yield first, end
+                yield first, end, path
                 break
         else:
             spans.extendleft(reversed(list(_partition(text, separators, start, end, (end - start) // 2))))

@@ -58,6 +58,7 @@ class Citation:
     `start` and `end` are character offsets in the document's extracted text, `page` counts from 1 (None where the
     format has no pages) and `page_label` is what the document itself prints on that page ("xii"), or what the page is
     called in formats whose pages are something else ("slide 3", "sheet Prices"); `place` puts both into words.
+    `headings` is the path of headings that it begins under ("Manual > Safety > Disposal"), empty where there are none.
     """
 
     number: int
@@ -69,6 +70,7 @@ class Citation:
     text: str
     page_label: str | None
     document_id: int
+    headings: str = ""
 
     @classmethod
     def from_chunk(cls, number: int, chunk: Document) -> Citation:
@@ -84,6 +86,7 @@ class Citation:
             text=chunk.page_content,
             page_label=meta["page_label"],
             document_id=meta["document_id"],
+            headings=meta.get("headings", ""),
         )
 
 

@@ -195,10 +195,11 @@ def _source(texts: Texts, source: Citation, index: int, on: bool) -> str:
     printed = where.removeprefix("page ")
     facts = [escape(texts.place(where) if printed == where else texts.PAGE_SHORT.format(page=printed))] if where else []
     facts.append(f'<span title="{texts.SCORE}">{source.score:.2f}</span>')
+    path = f'<small class="path" dir="auto">{escape(source.headings)}</small>' if source.headings else ""
     return (
         f'<button type="button" class="src{" on" if on else ""}" data-turn="{index}" data-n="{source.number}" '
         f'aria-pressed="{str(on).lower()}"><span class="n{" on" if on else ""}">{source.number}</span>'
-        f"{name_of(source.source)}<small>{' · '.join(facts)}</small>"
+        f"{name_of(source.source)}<small>{' · '.join(facts)}</small>{path}"
         f'<span class="start" dir="auto">{escape(" ".join(source.text.split())[:240])}</span></button>'
     )
 

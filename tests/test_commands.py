@@ -17,7 +17,7 @@ from rag.library import Library
 from rag.types import Citation, FileReport
 
 MANUAL = "The kettle holds 1.7 litres. Descale it every 60 days in hard water.\n\nRinse it twice afterwards."
-CITATION_FIELDS = ["number", "source", "page", "start", "end", "score", "text"]
+CITATION_FIELDS = ["number", "source", "page", "headings", "start", "end", "score", "text"]
 TIMINGS = [
     "retrieve_s", "first_token_s", "total_s", "prompt_tokens", "answer_tokens", "tokens_per_s", "peak_memory_mb",
 ]  # fmt: skip

@@ -132,6 +132,29 @@ def test_a_failure_is_remembered_and_an_earlier_version_goes_on(
     assert [(info.state, info.reason) for info in manifest.documents() if info.source == "new"] == [("ready", None)]
 
 
+@pytest.mark.parametrize("path", ["Manual > Safety > Disposal", "手册 > 安全 > 如何处理旧机器"])
+def test_a_chunk_is_found_by_its_headings_and_has_a_vector_of_its_own_under_them(
+    manifest: Manifest, hashed_embeddings: HashedEmbeddings, path: str
+) -> None:
+    publish(manifest, hashed_embeddings, "/other", "Drain it first.")
+    asked = f"Is there {path.rpartition(' ')[2]}?"
+    assert manifest.keyword_search(DEFAULT, asked, 5) == {}
+    embedded = f"{path}\nDrain it first."
+    assert manifest.missing_vectors([embedded, "Drain it first."]) == [embedded]
+    manifest.add_vectors([embedded], hashed_embeddings.embed_documents([embedded]))
+    marks = {"page": None, "page_label": None, "start": 0, "end": 15, "headings": path}
+    chunk = Document("Drain it first.", metadata=marks)
+    document_id = manifest.add_document("default", "/a", "a", PRINT, [], [chunk])
+    manifest.publish(document_id)
+    (found,) = manifest.keyword_search(DEFAULT, asked, 5)
+    read = manifest.chunks([found])[found]
+    assert (read.page_content, read.metadata["headings"]) == ("Drain it first.", path)
+    assert np.allclose(manifest.vectors([found]), hashed_embeddings.embed_query(embedded))
+    assert set(manifest.all_texts()) == {embedded, "Drain it first."}
+    manifest.forget(document_id)
+    assert manifest.keyword_search(DEFAULT, asked, 5) == {}
+
+
 @pytest.mark.parametrize(
     ("text", "question"),
     [
@@ -166,6 +189,10 @@ def test_a_library_of_the_first_schema_is_brought_to_this_one(
             "DROP TABLE failures; ALTER TABLE documents DROP COLUMN unread; "
             "DROP TABLE lines; DROP TABLE moments; "
             "DROP TABLE trigrams; DROP TRIGGER unspaced_chunks_added; DROP TRIGGER unspaced_chunks_removed; "
+            "DROP TABLE keywords; DROP TRIGGER chunks_added; DROP TRIGGER chunks_removed; "
+            "ALTER TABLE chunks DROP COLUMN headings; "
+            "CREATE VIRTUAL TABLE keywords USING fts5 (text, content = 'chunks', content_rowid = 'id'); "
+            "INSERT INTO keywords (keywords) VALUES ('rebuild'); "
             "UPDATE meta SET value = '1' WHERE key = 'schema'"
         )
     barrier = threading.Barrier(4)
@@ -185,7 +212,7 @@ def test_a_library_of_the_first_schema_is_brought_to_this_one(
     columns = "SELECT name, type, \"notnull\", pk FROM pragma_table_info('{}') ORDER BY name"
     fresh = Manifest(tmp_path / "fresh.sqlite")
     assert manifest.lines(manifest.documents()[0].id, 0) == []
-    for name in ("documents", "failures", "lines", "moments"):
+    for name in ("documents", "failures", "chunks", "keywords", "trigrams", "lines", "moments"):
         assert table(manifest, columns.format(name)) == table(fresh, columns.format(name))
 
 

@@ -92,6 +92,12 @@ def test_the_same_paragraph_in_two_files_is_shown_once() -> None:
     assert [document.page_content for document in kept] == ["a  b\nc", "d"]
 
 
+def test_the_same_paragraph_under_other_headings_is_another() -> None:
+    one, other = chunk("a"), chunk("a")
+    other.metadata["headings"] = "Manual > Disposal"
+    assert distinct([one, other, chunk("a")]) == [one, other]
+
+
 @given(starts, st.integers(1, 900), st.integers(1, 5), st.integers(0, 3000))
 def test_passages_keep_within_their_number_length_and_budget(
     given_starts: list[tuple[int, int]], size: int, k: int, budget: int

@@ -1,3 +1,4 @@
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,23 @@ def test_a_name_in_a_documents_opening_is_not_absent_from_it(library: HashedLibr
         found = retriever(library, 1, longest=200).invoke(question.format(name))
         assert not any("Mary" in passage.page_content for passage in found)
         assert found[0].metadata["absent"] == absent
+
+
+def test_a_passage_is_found_and_named_by_the_headings_over_it(library: HashedLibrary, tmp_path: Path) -> None:
+    steps = "Open the lid, look at the seal, wipe it dry.\n\n" * 6
+    text = f"# Heron\n\n{steps}## Disposal\n\n{steps}Drain it for nine hours.\n\n## Storage\n\n{steps}"
+    (tmp_path / "manual.md").write_text(f"{'Read all of this. ' * 120}\n\n{text}")
+    library.ingest(tmp_path / "manual.md")
+    found = retriever(library, 9, longest=100).invoke("How many hours does the disposal of the Heron take?")
+    drained = next(passage for passage in found if "Drain it" in passage.page_content)
+    assert "Disposal" not in drained.page_content
+    assert (drained.metadata["headings"], drained.metadata["place"]) == ("Heron > Disposal", ", Heron > Disposal")
+    merged = max(retriever(library, 4).invoke("How many hours does the disposal of the Heron take?"), key=length)
+    assert length(merged) > 120
+    text = document_text(library.manifest.pages(merged.metadata["document_id"]))
+    begins = [text.index(heading) for heading in ("# Heron", "## Disposal", "## Storage")]
+    over = bisect_right(begins, merged.metadata["start"])
+    assert merged.metadata["headings"] == ("", "Heron", "Heron > Disposal", "Heron > Storage")[over]
 
 
 def test_a_passage_ends_with_its_page(library: HashedLibrary, tmp_path: Path) -> None:

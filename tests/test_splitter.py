@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from rag.config import load_settings
+from rag.headings import embedded_text
 from rag.loaders import load_bytes
 from rag.splitter import MAX_WORD, PAGE_BREAK, document_text, split_documents
 from rag.tokens import load_tokens
@@ -62,13 +63,13 @@ def check(
     last = (-1, -1)
     for chunk in chunks:
         start, end = chunk.metadata["start"], chunk.metadata["end"]
-        assert set(chunk.metadata) == {"page", "page_label", "start", "end"}
+        assert set(chunk.metadata) == {"page", "page_label", "start", "end", "headings"}
         assert text[start:end] == chunk.page_content
         assert chunk.page_content == chunk.page_content.strip() != ""
         assert start > last[0]
         assert end > last[1]
         assert len(chunk.page_content) <= size
-        assert count(chunk.page_content) <= max_tokens
+        assert count(embedded_text(chunk.page_content, chunk.metadata["headings"])) <= max_tokens
         assert max(map(len, words_of(chunk.page_content)), default=0) <= MAX_WORD
         covered[start:end] = b"\1" * (end - start)
         last = (start, end)
@@ -162,6 +163,39 @@ def test_hostile_text_fits_the_real_window(name: str) -> None:
         assert all(tokens.count(chunk.page_content) > len(chunk.page_content) / 8 for chunk in chunks)
 
 
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), size=st.integers(20, 400), overlap_of=st.floats(0, 0.5), max_tokens=st.integers(5, 120))
+def test_whatever_the_headings_a_chunk_under_them_fits(
+    data: st.DataObject, size: int, overlap_of: float, max_tokens: int
+) -> None:
+    text = data.draw(hostile)
+    found = st.tuples(st.integers(0, len(text)), st.integers(0, 6), hostile)
+    source = page(text)
+    source.metadata["headings"] = sorted(data.draw(st.lists(found, max_size=8)))
+    check([source], split([source], size, int(size * overlap_of), max_tokens), size, max_tokens)
+
+
+def test_chunks_stand_under_the_headings_over_their_beginning() -> None:
+    text = "# Manual\nRead it.\n## Safety\n### Disposal\nDrain it first. Then wait.\n## Storage\nKeep it dry."
+    titles = [(1, "Manual"), (2, "Safety"), (3, "Disposal"), (2, "Storage")]
+    source = page(text)
+    source.metadata["headings"] = [[text.index(f"{'#' * level} {title}"), level, title] for level, title in titles]
+    other = page("Elsewhere.")
+    chunks = split([source, other], size=42, overlap=12)
+    told = [(chunk.page_content, chunk.metadata["headings"]) for chunk in chunks]
+    assert [path for said, path in told if said.endswith("first. Then wait.")] == ["Manual > Safety > Disposal"]
+    assert told[-2:] == [("## Storage\nKeep it dry.", "Manual > Storage"), ("Elsewhere.", "")]
+    assert not [said for said, _ in told if "wait" in said and "Storage" in said]  # nothing repeated over a heading
+
+
+def test_only_the_body_of_a_page_is_split() -> None:
+    first, second = page("Head\nBody text.\nFoot", 1), page("More.", 2)
+    first.metadata["body"] = [5, 15]
+    one, other = split([first, second], size=20, overlap=5)
+    assert (one.page_content, one.metadata["start"]) == ("Body text.", 5)
+    assert other.page_content == document_text([first, second])[other.metadata["start"] :] == "More."
+
+
 def test_a_word_too_long_for_the_model_is_cut_where_it_stands() -> None:
     """Text around a long word stays with it: one cut, not a shower of fragments."""
     text = "The checksum is " + "a1" * 64 + " as printed on the label."
@@ -187,8 +221,8 @@ def test_offsets_and_labels_are_those_of_the_page() -> None:
     pages = [page("First page.", 1, "i"), page("", 2, "ii"), page("Third page.", 3, "1")]
     assert document_text(pages) == "First page." + PAGE_BREAK + PAGE_BREAK + "Third page."
     assert [chunk.metadata for chunk in split(pages)] == [
-        {"page": 1, "page_label": "i", "start": 0, "end": 11},
-        {"page": 3, "page_label": "1", "start": 15, "end": 26},
+        {"page": 1, "page_label": "i", "start": 0, "end": 11, "headings": ""},
+        {"page": 3, "page_label": "1", "start": 15, "end": 26, "headings": ""},
     ]
 
 

@@ -90,7 +90,7 @@ def answered(*sentences: Sentence, refused: bool = False, text: str = "", model:
 
 def everything(text: str, texts: Texts = ENGLISH) -> list[str]:
     """Every part of the page with the same text wherever others' text can stand."""
-    cited = source(1, text, text, 1, text)
+    cited = replace(source(1, text, text, 1, text), headings=text)
     answer = Answer(text, text, False, (Sentence(text, (1,)), Sentence(text, ())), (cited,), (cited,), TIMINGS, text)
     info = DocumentInfo(1, text, text, text, "ready", None, 1, 1, 1, text)
     failed = DocumentInfo(2, text, text, text, "failed", text, 1, 1, 1, text)
@@ -218,6 +218,15 @@ def test_a_sentence_carries_its_citations_and_an_unsupported_one_says_so() -> No
     why = f'title="{ENGLISH.UNSUPPORTED_WHY}"'
     assert f'<span class="un" {why}>Two.</span><span class="flag" {why}>not found in your documents</span>' in page
     assert "One.</span>" not in page
+
+
+def test_a_source_shows_the_headings_over_it() -> None:
+    turn = answered(Sentence("No.", ()), refused=True)
+    page = talk.render_sources(ENGLISH, turn, 0, None)
+    assert 'class="path"' not in page
+    under = replace(turn.sources[0], headings="Manual > <b>Safety")
+    page = talk.render_sources(ENGLISH, replace(turn, sources=(under,)), 0, None)
+    assert '<small class="path" dir="auto">Manual &gt; &lt;b&gt;Safety</small>' in page
 
 
 def test_a_refusal_is_quiet_and_flags_nothing() -> None:

@@ -19,6 +19,7 @@ from rag.errors import DocumentError
 from rag.loaders_context import NO_SPEECH, Report, Speech, opened, run
 from rag.loaders_headings import Style, mark_headings
 from rag.loaders_kind import PASSWORD, find_kind
+from rag.loaders_running import mark_bodies
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -136,10 +137,11 @@ def load_documents(
     `page_content` is the text of the page; `metadata` is {"page": counting from 1, or None where the format has no
     pages, "page_label": what the document itself calls the page, or None}. `max_bytes` is checked before reading;
     `progress` hears how far it is; `ocr` says whether text is recognised in pictures, `speech` where the model for
-    recordings is. Where they are known, "headings" are [start, level, title] of each heading in the page's text. A page
-    that could not be read has "unread" as well, the reason, and "try_again" where that may be over the next time. One
-    that was recognised in a picture has "lines", (start, end, left, top, right, bottom) of each in characters and
-    shares of the picture; one that was heard has "moments", (start, end, second).
+    recordings is. Where they are known, "headings" are [start, level, title] of each heading in the page's text, and
+    "body" is [start, end] of that text without the headers and footers that all pages share. A page that could not be
+    read has "unread" as well, the reason, and "try_again" where that may be over the next time. One that was recognised
+    in a picture has "lines", (start, end, left, top, right, bottom) of each in characters and shares of the picture;
+    one that was heard has "moments", (start, end, second).
 
     Raises DocumentError, whose message completes "FILE was not added: ...", and SpeechModelNeeded if there is a
     recording and `speech` is None.
@@ -176,6 +178,8 @@ def load_bytes(data: bytes, name: str) -> list[Document]:
             page.metadata["outline"] = [(level, clean_text(title)) for level, title in page.metadata["outline"]]
     if not any(page.page_content.strip() for page in pages):
         raise DocumentError("there is no text in it", "empty")
+    if loader == _PDF:
+        mark_bodies(pages)
     mark_headings(pages, loader.headings)
     return pages
 

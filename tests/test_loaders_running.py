@@ -1,0 +1,97 @@
+"""Headers and footers of a PDF: kept out of what is split, and nothing else with them."""
+
+from __future__ import annotations
+
+import textwrap
+
+from fpdf import FPDF
+from langchain_core.documents import Document
+
+from rag.loaders import load_bytes
+from rag.loaders_running import mark_bodies
+from rag.splitter import document_text, split_documents
+
+HEADER = "Kestrel Works - K3 maintenance manual"
+FOOTER = "Confidential, for service partners only"
+
+
+def report(pages: int, body: str = "") -> bytes:
+    """A PDF of so many pages between a header and a footer that counts them; `body` begins and ends each page."""
+    document = FPDF()
+    document.set_auto_page_break(False)
+    document.set_font("Helvetica", size=11)
+    for number in range(1, pages + 1):
+        document.add_page()
+        lines = [body] if body else []
+        for item in range(8):
+            said = f"Part {number}-{item} of assembly {chr(65 + number % 26)} is held by {number * 7 + item} screws."
+            lines += textwrap.wrap(f"{said} Turn each of them a quarter, wait, and turn it once more.", 80)
+        lines += [body] if body else []
+        for line in [HEADER, *lines, FOOTER, f"Page {number} of {pages}"]:
+            document.cell(0, 6, line, new_x="LMARGIN", new_y="NEXT")
+    return bytes(document.output())
+
+
+def chunks_of(pages: list[Document]) -> list[Document]:
+    chunks = split_documents(
+        pages, chunk_size=600, chunk_overlap=100, max_tokens=384, count_tokens=lambda text: len(text.split())
+    )
+    text = document_text(pages)
+    assert all(text[c.metadata["start"] : c.metadata["end"]] == c.page_content for c in chunks)
+    return chunks
+
+
+def bodies(*texts: str) -> list[str]:
+    """What is left of each page."""
+    pages = [Document(text, metadata={}) for text in texts]
+    mark_bodies(pages)
+    assert [page.page_content for page in pages] == list(texts)
+    return [page.page_content[slice(*page.metadata.get("body", (None, None)))].strip() for page in pages]
+
+
+def test_headers_and_footers_do_not_flood_the_chunks() -> None:
+    pages = load_bytes(report(30), "a.pdf")
+    assert all(HEADER in page.page_content and FOOTER in page.page_content for page in pages)  # citations count in it
+    chunks = chunks_of(pages)
+    for line in (HEADER, FOOTER, " of 30"):
+        assert {chunk.metadata["page"] for chunk in chunks if line in chunk.page_content} == {1}, line
+    for number in range(1, 31):
+        for item in range(8):
+            assert any(f"Part {number}-{item} of assembly" in chunk.page_content for chunk in chunks)
+
+
+def test_a_line_of_the_body_that_repeats_stays() -> None:
+    warning = "Warning: pull the plug first."
+    words = ["ash", "birch", "cedar", "elm", "fir", "hazel", "larch", "maple", "oak"]
+    texts = [
+        "\n".join([HEADER, f"On {word}.", warning, *(f"{word} {part}" for part in "abcde"), str(number)])
+        for number, word in enumerate(words, start=1)
+    ]
+    for number, left in enumerate(bodies(*texts)):
+        assert warning in left
+        assert (HEADER in left) == (number == 0)
+        assert left.splitlines()[-1] == ("1" if number == 0 else f"{words[number]} e")
+
+
+def test_what_stands_further_in_than_a_line_that_differs_stays() -> None:
+    texts = [f"{'Dear ' + str(n) * n if n % 2 else 'x' * n} reader\n{HEADER}\nbody {'w' * n}" for n in range(1, 9)]
+    assert bodies(*texts) == texts
+
+
+def test_rows_that_only_numbers_tell_apart_stay() -> None:
+    texts = [f"Body {'w' * n}.\nTotal {n * n * 13 + 7} of 900" for n in range(12)]
+    assert bodies(*texts) == texts
+
+
+def test_headers_of_left_and_right_pages_are_told_apart() -> None:
+    texts = [f"{('Manual ' if n % 2 else '') + str(n + 1)}\nword{'w' * n}\n{FOOTER}" for n in range(12)]
+    left = bodies(*texts)
+    assert left[:2] == ["1\nword\n" + FOOTER, "Manual 2\nwordw"]
+    assert left[2:] == [f"word{'w' * n}" for n in range(2, 12)]
+
+
+def test_a_few_pages_and_blank_ones_are_left_alone() -> None:
+    assert bodies(*[f"{HEADER}\nb{'w' * n}" for n in range(3)]) == [f"{HEADER}\nb{'w' * n}" for n in range(3)]
+    assert bodies("", *[f"{HEADER}\nb{'w' * n}" for n in range(5)], " \n", HEADER) == [
+        "", f"{HEADER}\nb", "bw", "bww", "bwww", "bwwww", "", "",
+    ]  # fmt: skip

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from langchain_core.documents import Document
 
 from rag.citations import split_sentences
+from rag.headings import embedded_text
 
 LONGEST = 1500  # characters of a passage made of several chunks
 _TOUCHING = 3  # characters between neighbours: the white space that splitting takes away
@@ -45,14 +46,14 @@ def rank(question: str, candidates: Candidates, weights: Weights) -> list[int]:
     """The ids of the candidates, best first.
 
     A chunk counts by its cosine (0 to 1 over the range of the candidates'), by BM25 and by its document's opening (each
-    a share of the best there), by `evidence` in its best sentence, and by a part of what the better of the two chunks
-    that it touches counts.
+    a share of the best there), by `evidence` in its best sentence, read under its headings, and by a part of what the
+    better of the two chunks that it touches counts.
     """
     chunks, cosines = candidates.chunks, candidates.cosines
     low, high = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
     by_words = _of_the_best(candidates.by_words)
     openings = _of_the_best(evidence(question, {key: [text] for key, text in candidates.openings.items()}))
-    sentences = evidence(question, {key: split_sentences(chunk.page_content) for key, chunk in chunks.items()})
+    sentences = evidence(question, {key: _under_headings(chunk) for key, chunk in chunks.items()})
     own = {
         chunk_id: (cosines[chunk_id] - low) / ((high - low) or 1.0)
         + weights.words * by_words.get(chunk_id, 0.0)
@@ -81,6 +82,11 @@ def evidence(question: str, texts: Mapping[int, Sequence[str]]) -> dict[int, flo
         key: max((sum(weight[word] for word in in_piece) for in_piece in in_pieces), default=0.0) / whole
         for key, in_pieces in found.items()
     }
+
+
+def _under_headings(chunk: Document) -> list[str]:
+    path = chunk.metadata.get("headings", "")
+    return [embedded_text(sentence, path) for sentence in split_sentences(chunk.page_content)]
 
 
 def _of_the_best(scores: Mapping[int, float]) -> dict[int, float]:

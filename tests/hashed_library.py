@@ -14,6 +14,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from rag.config import load_settings
+from rag.headings import embedded_text
 from rag.ingestion import Ingester
 from rag.manifest import Manifest, vector_key
 from rag.parsing import ParserPool
@@ -105,7 +106,8 @@ def problems(manifest: Manifest, index: VectorIndex) -> list[str]:
     keys = dict(table(manifest, "SELECT id, vector_key FROM chunks"))
     if leftover := {key for (key,) in table(manifest, "SELECT key FROM vectors")} - set(keys.values()):
         found.append(f"{len(leftover)} vectors of no chunk")
-    if wrong := [i for i, text in table(manifest, "SELECT id, text FROM chunks") if keys[i] != vector_key(text)]:
+    chunks = table(manifest, "SELECT id, text, headings FROM chunks")
+    if wrong := [i for i, text, headings in chunks if keys[i] != vector_key(embedded_text(text, headings))]:
         found.append(f"chunks under another text's vector {wrong}")
     (orphans,) = table(manifest, "SELECT count(*) FROM keywords_docsize WHERE id NOT IN (SELECT id FROM chunks)")[0]
     if orphans:
@@ -137,7 +139,7 @@ def contents(manifest: Manifest) -> dict[str, Any]:
         ),
         "chunks": table(
             manifest,
-            "SELECT d.source, c.page, c.page_label, c.start, c.end, c.text, hex(c.vector_key) "
+            "SELECT d.source, c.page, c.page_label, c.start, c.end, c.text, c.headings, hex(c.vector_key) "
             "FROM chunks c JOIN documents d ON d.id = c.document_id ORDER BY d.source, d.path, c.start",
         ),
         "vectors": table(manifest, "SELECT hex(key) FROM vectors ORDER BY 1"),

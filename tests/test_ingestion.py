@@ -615,8 +615,9 @@ def test_another_embedding_model_is_refused_and_reindex_embeds_again(library: Ha
     assert other.ingest(docs).embedded == 0
     assert other.search("pears", 1) == ["Pears are soft in autumn."]
     kept = other.manifest.vectors(other.manifest.all_chunk_ids("default")[:1])[0]
-    (text,) = table(other.manifest, "SELECT text FROM chunks ORDER BY id LIMIT 1")[0]
-    assert kept.tolist() == pytest.approx(other.embedder.embed_query(text), abs=1e-6)
+    embedded = table(other.manifest, "SELECT headings || char(10) || text FROM chunks ORDER BY id LIMIT 1")[0][0]
+    assert embedded.startswith("Apples\n# Apples\n")
+    assert kept.tolist() == pytest.approx(other.embedder.embed_query(embedded), abs=1e-6)
     assert other.problems() == []
     with pytest.raises(LibraryError, match="was indexed with hashed@2"):
         library.ingester.check_model()

@@ -50,6 +50,12 @@ def test_words_together_in_one_sentence_beat_the_same_words_scattered() -> None:
     assert ranked("price of the lamp", chunks, {1: 0.5, 2: 0.5}, {1: 3.0, 2: 3.0}) == [2, 1]
 
 
+def test_a_sentence_is_read_under_its_headings() -> None:
+    chunks = apart("Drain it first.", "Drain it first.", "Keep it dry.")
+    chunks[1].metadata["headings"], chunks[2].metadata["headings"] = "Kettle > Storage", "Kettle > Disposal"
+    assert ranked("drain before disposal of the kettle", chunks, dict.fromkeys(chunks, 0.5), {}) == [2, 1, 3]
+
+
 def test_the_document_that_is_about_the_one_asked_for_comes_first() -> None:
     chunks = apart("The company's margin rose.", "The company's margin rose.")
     openings = {1: "2022-q3.pdf\nReport of Alder Ltd", 2: "2022-q3 (2).pdf\nReport of Birch Ltd"}

@@ -161,14 +161,18 @@
   let walked;
   scroll.addEventListener("focusin", ({ target }) => {
     const place = cited().indexOf(target);
-    walked = place < 0 ? undefined : { target, place };
+    walked = place < 0 ? undefined : { target, place, turn: target.dataset.turn, n: target.dataset.n };
   });
   scroll.addEventListener("focusout", ({ target }) => setTimeout(() => {
     if (target === walked?.target && target.isConnected && target !== document.activeElement) walked = undefined;
   }));
   new MutationObserver(() => {
-    const number = walked && cited()[walked.place], focused = document.activeElement;
-    if (number && number !== focused && [walked.target, document.body].includes(focused)) number.focus({ preventScroll: true });
+    const focused = document.activeElement;
+    if (!walked || ![walked.target, document.body].includes(focused)) return;
+    const numbers = cited(), far = (each) => Math.abs(numbers.indexOf(each) - walked.place);
+    const same = numbers.filter(({ dataset }) => dataset.turn === walked.turn && dataset.n === walked.n);
+    const number = same.sort((one, other) => far(one) - far(other))[0] ?? numbers[walked.place];
+    if (number !== focused) number?.focus({ preventScroll: true });
   }).observe(scroll, { childList: true, subtree: true });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.closest("#ask-box")) pinned = true;

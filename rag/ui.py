@@ -131,7 +131,8 @@ def build_ui(
         middle.answer.edit(talk.edit, session, [middle.ask_box, middle.editing], **PRIVATE)
         middle.editing.unedit(talk.unedit, session, [middle.ask_box, middle.editing], **PRIVATE)
         for cited in (middle.thread, middle.answer, parts.sources):
-            cited.cite(talk.cite, session, turns, trigger_mode="always_last", **PRIVATE)
+            # Not "always_last", which repeats the first of the clicks that it held back
+            cited.cite(talk.cite, session, turns, trigger_mode="multiple", **PRIVATE)
         for answered in (middle.thread, middle.answer):
             answered.compare(talk.compare, session, asking, **PRIVATE)
 

@@ -184,7 +184,10 @@ class TalkEvents:
         if tab.citation(turn, source) is None:
             return {self._parts.proof: render.render_problem(tab.texts, tab.texts.PROOF_LOST)}
         tab.shown, tab.opened, tab.reader = turn, source, None
-        return {**self._draw.proof(tab), **self._draw.talk(tab)}
+        proof = self._draw.proof(tab)
+        if (tab.shown, tab.opened, tab.reader) != (turn, source, None):  # it was overtaken by a later choice
+            return {self._parts.proof: gr.skip()}
+        return {**proof, **self._draw.talk(tab)}
 
     # ---- conversations
 

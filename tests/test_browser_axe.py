@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_fakes import LIBRARY, QUESTION, Fakes, document
+from page_fakes import CITED, LIBRARY, QUESTION, Fakes, citation, document
 from playwright.sync_api import expect
-from test_browser_page import Site, ask, browser, pictured, site  # noqa: F401  (the fixtures)
+from test_browser_page import Site, ask, browser, pictured, recorded, site  # noqa: F401  (the fixtures)
 
 from rag import ui_removal
 from rag.config import Settings
 from rag.errors import ModelError
-from rag.types import Progress
+from rag.types import Progress, Recording
 
 pytestmark = pytest.mark.browser
 
@@ -80,6 +80,9 @@ def talking(tab: Any, fakes: Fakes) -> Iterator[str]:
     expect(tab.locator("#answer .meta")).to_be_visible()
     expect(tab.locator("#proof .leaf img")).to_be_visible()
     yield "answered"
+    tab.click("#sources .src >> nth=2")
+    expect(tab.locator("#proof audio")).to_be_visible()
+    yield "a recording"
     tab.click("[data-compare]")
     expect(tab.locator("#answer .alone .meta")).to_be_visible()
     tab.click("#settings-open")
@@ -162,12 +165,15 @@ def test_no_view_has_a_serious_violation(
     site: Any,  # noqa: F811
     axe: str,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     views: Any,
     width: int,
 ) -> None:
     monkeypatch.setattr(ui_removal, "UNDO_S", 60)
     fakes = Fakes([*LIBRARY, *(document(100 + number, f"{number:03}.txt", 1, 2) for number in range(60))], pace=0.01)
     pictured(fakes)
+    fakes.sources = (*fakes.sources[:2], citation(3, "Service call.wav", 2, CITED, 0.4))
+    fakes.recording, fakes.file = Recording(41.5, "audio/wav"), recorded(tmp_path / "Service call.wav", 60)
     if views is visiting:
         fakes.apart, fakes.asked = True, ("default", "visitor")
     running: Site = site(fakes, starters=("First?",))

@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+import threading
 import time
+import wave
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fpdf import FPDF
-from page_fakes import CITED, HOSTILE, LIBRARY, QUESTION, Fakes, citation
+from page_fakes import CITED, HOSTILE, LIBRARY, QUESTION, SENTENCES, Fakes, citation
 from playwright.sync_api import expect, sync_playwright
 
 from rag import ui_removal
 from rag.errors import ModelError, RagError
 from rag.page_image import load_page_image
-from rag.types import Progress, Sentence
+from rag.types import Answer, AnswerEvent, Progress, Recording, Sentence
 from rag.ui import build_ui, launch_options
 from rag.ui_files import Files
 
@@ -413,6 +415,101 @@ def test_the_arrows_walk_from_number_to_number_and_open_each(site: Any) -> None:
     tab.keyboard.press("ArrowLeft")
     expect(tab.locator("#proof header")).to_contain_text("Warranty 2026.html")
     expect(numbers.nth(2)).to_be_focused()
+
+
+def test_the_arrows_are_followed_however_fast_they_are(site: Any) -> None:
+    fakes = Fakes(LIBRARY, pace=0.003)
+    fakes.drawing_s = 0.5
+    tab = site(fakes).tab()
+    ask(tab)
+    expect(tab.locator("#ask-button")).to_be_visible()
+    numbers = tab.locator("#answer .n")
+    numbers.nth(0).focus()
+    for _ in range(3):
+        tab.keyboard.press("ArrowRight")
+    expect(tab.locator("#proof header")).to_contain_text("service/calls 2025.csv")
+    expect(numbers.nth(3)).to_have_attribute("aria-pressed", "true")
+    tab.wait_for_timeout(1500)  # what was overtaken is not drawn when it comes
+    expect(tab.locator("#proof header")).to_contain_text("service/calls 2025.csv")
+    expect(numbers.nth(3)).to_be_focused()
+
+
+class Checking(Fakes):
+    """Takes as long as the test wants to check what was written."""
+
+    def __init__(self) -> None:
+        super().__init__(LIBRARY, pace=0.003)
+        self.checked = threading.Event()
+
+    def ask(self, *asked: Any) -> Iterator[AnswerEvent]:
+        for event in super().ask(*asked):
+            if isinstance(event, Answer):
+                self.checked.wait(60)
+            yield event
+
+
+def test_a_number_keeps_the_focus_when_the_answer_is_drawn_as_checked(site: Any) -> None:
+    fakes = Checking()
+    fakes.sentences = (Sentence("A receipt for the descaler is needed. ", ()), *SENTENCES[:3])
+    tab = site(fakes).tab()
+    ask(tab)
+    numbers = tab.locator("#answer .n")
+    expect(numbers).to_have_text(["1", "2", "3"])
+    numbers.nth(1).focus()
+    tab.keyboard.press("ArrowLeft")
+    expect(numbers.nth(0)).to_be_focused()
+    assert tab.locator("#answer .un").count() == 0
+    fakes.checked.set()
+    expect(tab.locator("#answer .un")).to_be_visible()  # where the number stood before
+    expect(numbers).to_have_text(["1", "1", "2", "3"])
+    expect(numbers.nth(0)).to_be_focused()
+    for _ in range(3):
+        tab.keyboard.press("ArrowRight")
+    expect(tab.locator("#proof header")).to_contain_text("service/calls 2025.csv")
+    expect(numbers.nth(3)).to_be_focused()
+
+
+def recorded(path: Path, seconds: int) -> Path:
+    """A recording of nothing."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(2 * 16_000 * seconds))
+    return path
+
+
+def test_a_citation_of_a_recording_leads_to_the_moment_and_plays_it_when_asked(site: Any, tmp_path: Path) -> None:
+    fakes = Fakes(LIBRARY, pace=0.003)
+    fakes.sources = (citation(1, "Service call.wav", 2, CITED, 0.8), *fakes.sources[1:])
+    fakes.recording, fakes.file = Recording(41.5, "audio/wav"), recorded(tmp_path / "Service call.wav", 60)
+    tab = site(fakes).tab()
+    parts: list[tuple[int, str]] = []
+    tab.on("response", lambda reply: "/original/" in reply.url and parts.append((reply.status, reply.url)))
+    ask(tab)
+    player = tab.locator("#proof audio")
+    expect(player).to_have_attribute("aria-label", "Recording Service call.wav, at 0:41, where the passage is heard")
+    tab.wait_for_function("() => document.querySelector('#proof audio').readyState >= 1")
+    tab.wait_for_function("() => Math.abs(document.querySelector('#proof audio').currentTime - 41.5) < 0.1")
+    assert player.evaluate("audio => [audio.paused, audio.controls, Math.round(audio.duration)]") == [True, True, 60]
+    assert parts and {status for status, _ in parts} == {206}
+    assert parts[0][1].startswith(tab.url)
+    expect(tab.locator("#proof mark")).to_have_text(CITED)
+    above, below = player.bounding_box(), tab.locator("#proof mark").bounding_box()
+    assert above["y"] + above["height"] <= below["y"]
+
+    player.evaluate("audio => { audio.currentTime = 5; }")
+    tab.focus("#proof [data-seek]")
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("() => document.querySelector('#proof audio').currentTime > 41.5")
+    assert player.evaluate("audio => audio.paused") is False
+    expect(tab.locator("#proof .player [role=alert]")).to_be_hidden()
+
+    fakes.file = tmp_path / "gone.wav"
+    tab.click("#sources .src >> nth=1")
+    expect(player).to_have_count(0)
+    tab.click("#sources .src >> nth=0")
+    expect(tab.locator("#proof .player [role=alert]")).to_contain_text("does not play recordings of this kind")
 
 
 def test_the_footer_of_an_answer_says_what_its_figures_are(site: Any) -> None:

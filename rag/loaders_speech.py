@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import av
@@ -24,6 +26,7 @@ _THREADS = 2
 _SURE = 0.5  # probability from which on the language found in the first block holds for all
 # What FFmpeg may take the data for: no playlists, which name other files and addresses
 _FORMATS = "aac,aiff,amr,asf,avi,caf,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,wav,w64"
+_NEXT_SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])")
 
 Sound = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -164,11 +167,17 @@ def _pages(said: list[_Said]) -> list[Document]:
 
 
 def _moments(page: list[_Said]) -> Iterator[tuple[int, int, float]]:
-    """Which characters of a page are said from which second on."""
+    """Which characters of a page are said from which second on, sentence by sentence.
+
+    Of several in one stretch each begins where its share of the characters does: the model times stretches only.
+    """
     at = 0
     for part in page:
-        yield at, at + len(part.text), round(part.begin, 2)
-        at += len(part.text) + 1
+        length = len(part.text)
+        starts = [0, *(match.end() for match in _NEXT_SENTENCE.finditer(part.text) if match.end() < length)]
+        for start, end in pairwise([*starts, length]):
+            yield at + start, at + end, round(part.begin + (part.end - part.begin) * start / length, 2)
+        at += length + 1
 
 
 def _clock(seconds: float) -> str:

@@ -106,6 +106,14 @@ def test_a_page_holds_whole_sentences_of_about_a_minute(tmp_path: Path, monkeypa
     assert heard == [[("One.", 1.9), ("Two.", 20)], [("Three.", 58)], [("Four.", 3724.5)]]
 
 
+def test_a_sentence_within_a_stretch_begins_about_where_it_stands_in_it() -> None:
+    said = [loaders_speech._Said(10, 30, "Here we are. It is five"), loaders_speech._Said(30, 40, "说。好。")]
+    moments = list(loaders_speech._moments(said))
+    text = " ".join(part.text for part in said)
+    assert [text[start:end] for start, end, _ in moments] == ["Here we are. ", "It is five", "说。", "好。"]
+    assert [second for *_, second in moments] == [10, 21.3, 30, 35]
+
+
 def test_what_is_long_is_heard_in_blocks_that_end_where_it_is_quiet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -9,10 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from app_process import ROOT, AppProcess
+from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import expect
+from speech_files import recording, silence, speak
 from test_browser_page import ask, browser  # noqa: F401  (the fixture)
+
+from benchmarks.marks import squeezed, text_under
+from rag.types import Mark
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,6 +38,11 @@ CODE = "What does the code E3 on the display of the K3 mean?"
 LIGHTHOUSE_ASKED = "How much does the lamp of the Veldmoor lighthouse weigh?"
 ORCHARD = "The orchard of Quillbeck grows 212 medlar trees. Its gate is painted violet every second spring.\n"
 ORCHARD_ASKED = "How many medlar trees does the orchard of Quillbeck grow?"
+
+SAID = ("Keep the receipt in a safe place.", "Call the service line on Monday morning.")
+SAID_ASKED = "When should the service line be called?"
+WRITTEN = ("The harbour lamp was lit at dusk.", "It burned for seven hours.", "Nobody saw the boat return.")
+WRITTEN_ASKED = "For how many hours did the harbour lamp burn?"
 
 Open = Callable[[AppProcess], Any]
 
@@ -150,6 +162,37 @@ def test_a_page_number_stands_by_what_has_pages_and_a_follow_up_is_understood(ta
     expect(tab.locator("#proof header")).to_contain_text("onboarding-handbook.md")
 
 
+def marks_on(tab: Any, best: bool) -> list[Mark]:
+    """The rectangles that are seen on the picture of the page, as shares of it; each lies inside of it."""
+    picture = tab.locator("#proof .leaf img").bounding_box()
+    marks = []
+    for each in tab.locator("#proof .marks .best" if best else "#proof .marks i").all():
+        box = each.bounding_box()
+        left, top = (box["x"] - picture["x"]) / picture["width"], (box["y"] - picture["y"]) / picture["height"]
+        mark = Mark(left, top, box["width"] / picture["width"], box["height"] / picture["height"], best)
+        assert mark.left >= -1e-3 and mark.top >= -1e-3 and mark.width > 0 and mark.height > 0
+        assert mark.left + mark.width <= 1.001 and mark.top + mark.height <= 1.001
+        marks.append(mark)
+    return marks
+
+
+def test_under_the_rectangles_on_the_page_stands_what_is_cited(tab: Any) -> None:
+    assert "contacts" in answered(tab, CODE)
+    tab.click("#sources .src >> nth=-1")
+    tab.click("#answer .n >> nth=0")
+    expect(tab.locator("#proof header")).to_contain_text("k3-manual-2026.pdf")
+    expect(tab.locator("#proof .marks .best").first).to_be_visible()
+    pane = tab.locator("#proof").bounding_box()
+    first = tab.locator("#proof .marks i").first.bounding_box()
+    assert pane["y"] <= first["y"] <= pane["y"] + pane["height"]  # in view, without scrolling
+    page = re.search(r"\((\d+) of \d+\)", tab.inner_text("#proof header"))
+    assert page
+    data = (ROOT / "sample_docs" / "k3-manual-2026.pdf").read_bytes()
+    cited = squeezed(tab.locator("#proof mark").text_content())
+    assert text_under(data, int(page[1]) - 1, marks_on(tab, best=False)) == cited
+    assert "wipethecontactsdry" in text_under(data, int(page[1]) - 1, marks_on(tab, best=True))
+
+
 def test_settings_act_and_the_model_alone_answers_beside_the_documents(tab: Any) -> None:
     tab.click("#settings-open")
     tab.locator("#set-answer_tokens").fill("20")
@@ -226,6 +269,48 @@ def test_the_next_answer_knows_what_another_process_added(app: AppProcess, tab: 
     assert "212" in answered(tab, ORCHARD_ASKED)
     expect(tab.locator("#proof mark")).to_contain_text("212 medlar trees")
     expect(documents(tab, "quillbeck-orchard.md")).to_contain_text("ready")
+
+
+def written(*lines: str) -> bytes:
+    """A picture of 1000 x 400 pixels with a line of text every 90."""
+    made = Image.new("RGB", (1000, 400), "white")
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(made).text((60, 50 + 90 * number), line, "black", ImageFont.load_default(size=44))
+    file = io.BytesIO()
+    made.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_recording_and_a_picture_lead_to_the_moment_and_to_the_line(tab: Any, tmp_path: Path) -> None:
+    first, pause = speak(SAID[0]), silence(4)
+    sound = np.concatenate([first, pause, speak(SAID[1]), silence(1)])
+    (tmp_path / "service.wav").write_bytes(recording(sound, "wav", "pcm_s16le"))
+    (tmp_path / "lamp.png").write_bytes(written(*WRITTEN))
+    tab.set_input_files("#upload input[type=file]", [tmp_path / "service.wav", tmp_path / "lamp.png"])
+    for name in ("service.wav", "lamp.png"):
+        expect(documents(tab, name)).to_contain_text("ready", timeout=MODELS)
+
+    assert "Monday" in answered(tab, SAID_ASKED)
+    tab.click("#answer .n >> nth=0")
+    expect(tab.locator("#proof header")).to_contain_text("service.wav")
+    expect(tab.locator("#proof mark strong")).to_contain_text("Monday")
+    tab.wait_for_function("() => document.querySelector('#proof audio')?.currentTime > 0")
+    moment = tab.locator("#proof audio").evaluate("audio => audio.currentTime")
+    begun = len(first) / 16_000
+    assert begun < moment < begun + len(pause) / 16_000 + 1  # in the pause, or with the first words after it
+    assert tab.locator("#proof audio").evaluate("audio => audio.paused")
+    tab.click("#proof [data-seek]")
+    tab.wait_for_function("before => document.querySelector('#proof audio').currentTime > before", arg=moment)
+
+    tab.click("#new-chat")
+    assert re.search("seven|7", answered(tab, WRITTEN_ASKED))
+    tab.click("#answer .n >> nth=0")
+    expect(tab.locator("#proof header")).to_contain_text("lamp.png")
+    expect(tab.locator("#proof mark strong")).to_have_text(WRITTEN[1])
+    assert len(marks_on(tab, best=False)) == 4
+    (line,) = marks_on(tab, best=True)
+    assert line.top * 400 < 50 + 90 + 30 < (line.top + line.height) * 400  # through the middle of the second line
+    assert line.left * 1000 == pytest.approx(60, abs=15)
 
 
 def test_a_model_server_that_is_down_is_one_message_and_the_library_still_works(open_tab: Open, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ round's own ratio, with the least and the greatest.
 
 The last column is how near that comes to what the machine can do: the arithmetic that the texts need (their padding
 not counted), done in a second of a core, beside what one multiplication of the model's widest layer does in a second of
-a core, at the same precision, by torch, which has oneDNN for it. It is by seconds of the cores, for those of the clock
+a core, at the same precision, by torch (oneDNN, but in fp32 MKL). It is by seconds of the cores, for those of the clock
 tell of what else the machine does.
 """
 

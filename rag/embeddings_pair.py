@@ -27,7 +27,7 @@ class PairedEmbeddings:
         self._load_quick = quick
         self._left = after
         self._asked = False
-        self._turns = Turns()
+        self.turns = Turns()
         self._exact: BatchedEmbeddings | None = None
         self._quick: BatchedEmbeddings | None = None
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class PairedEmbeddings:
         with self._lock:
             if self._exact is None:
                 self._exact = self._load_exact()
-                self._exact.turns = self._turns
+                self._exact.turns = self.turns
             return self._exact
 
     def for_documents(self, count: int) -> BatchedEmbeddings:
@@ -67,7 +67,7 @@ class PairedEmbeddings:
             if self._left < 0 and not self._asked:
                 self._asked = True
                 if (quick := self._load_quick()) is not None:
-                    quick.turns = self._turns
+                    quick.turns = self.turns
                     self._quick = quick
             if self._quick is not None:
                 return self._quick

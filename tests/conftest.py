@@ -61,7 +61,9 @@ def tokens(settings: Settings) -> TokenCounter:
 
 @pytest.fixture(scope="session")
 def embeddings(settings: Settings) -> BatchedEmbeddings:
-    """The real mpnet in the engine that this machine takes (for slow tests)."""
+    """The real mpnet in the engine that this machine takes for questions (for slow tests)."""
     from rag.embeddings import load_embeddings
+    from rag.embeddings_pair import PairedEmbeddings
 
-    return load_embeddings(settings, lambda _: None)
+    engine = load_embeddings(settings, lambda _: None)
+    return engine.for_questions() if isinstance(engine, PairedEmbeddings) else engine

@@ -119,16 +119,16 @@ def test_a_question_waits_for_one_batch_not_for_all(embeddings: BatchedEmbedding
 
 def test_who_waits_for_the_engine_is_next(embeddings: BatchedEmbeddings) -> None:
     def wait(order: list[str]) -> None:
-        with embeddings._turn():
+        with embeddings.turns.turn():
             order.append("waiting")
 
     for _ in range(50):  # a bare lock mostly goes back to the thread that left it
         order: list[str] = []
         waiting = threading.Thread(target=wait, args=(order,))
-        with embeddings._turn():
+        with embeddings.turns.turn():
             waiting.start()
             time.sleep(0.02)
-        with embeddings._turn():
+        with embeddings.turns.turn():
             order.append("again")
         waiting.join()
         assert order == ["waiting", "again"]

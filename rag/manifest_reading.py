@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +36,7 @@ FROM documents d LEFT JOIN failures f ON f.document_id = d.id WHERE d.state IN (
 UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
 _UNSPACED_RUN = re.compile(UNSPACED + "{3,}")
 _WORD = re.compile(r"\w+")
+MATCHES = 20_000  # chunks that a search by words weighs at most, some 2 µs each; fewer are all weighed
 
 
 class ManifestReader(Database):
@@ -145,12 +147,27 @@ class ManifestReader(Database):
         if not terms:
             return []
         within, values = _within(scope)
+        terms = self._telling(index, list(terms))
         return self._read(
             f"SELECT c.id, -{index}.rank FROM {index} "
             f"JOIN chunks c ON c.id = {index}.rowid JOIN documents d ON d.id = c.document_id "
             f"WHERE {index} MATCH ? AND d.state = 'ready' AND {within} ORDER BY {index}.rank LIMIT ?",
             [" OR ".join(f'"{term}"' for term in terms), *values, k],
         )
+
+    def _telling(self, index: str, terms: list[str]) -> list[str]:
+        """The terms that a library is searched for: all of them, but in a large one only the rarest.
+
+        They are as many as have no more than MATCHES chunks together, and one at least: BM25 weighs every chunk that
+        has any of the terms, though what a third of a large library has tells next to nothing.
+        """
+        if self._row("SELECT 1 FROM chunks LIMIT 1 OFFSET ?", [MATCHES]) is None:
+            return terms
+        count = f"SELECT count(*) FROM (SELECT 1 FROM {index} WHERE {index} MATCH ? LIMIT ?)"
+        found = {term: self._read(count, [f'"{term}"', MATCHES + 1])[0][0] for term in terms}
+        rarest = sorted(terms, key=lambda term: found[term])
+        together = list(itertools.accumulate(found[term] for term in rarest))
+        return [term for term, chunks in zip(rarest, together, strict=True) if chunks <= MATCHES] or rarest[:1]
 
     def vectors(self, ids: Sequence[int]) -> Vector:
         """The vectors of these chunks, shape (len(ids), dimension). LibraryError when a chunk is gone."""

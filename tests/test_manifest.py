@@ -13,6 +13,7 @@ import pytest
 from hashed_library import HashedEmbeddings, table
 from langchain_core.documents import Document
 
+import rag.manifest_reading
 from rag.errors import LibraryError
 from rag.manifest import Failed, Fingerprint, Manifest, vector_key
 from rag.types import Scope
@@ -334,3 +335,24 @@ def test_a_writer_waits_for_another(manifest: Manifest) -> None:
     writer.join()
     other.close()
     assert manifest.get_meta("a") == "b"
+
+
+def test_a_large_library_is_searched_for_the_rarest_words_alone(
+    manifest: Manifest, hashed_embeddings: HashedEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What every chunk has is left out, so that a search takes no longer the larger the library is."""
+    everywhere = [f"the kettle number {number}" for number in range(30)]
+    publish(manifest, hashed_embeddings, "/a", *everywhere, "the red apple of the kettle", "a red pear", "a red plum")
+    question = "the kettle of the red apple"
+    whole = manifest.keyword_search(DEFAULT, question, 50)
+    assert len(whole) == 33
+    assert manifest._telling("keywords", ["the", "red"]) == ["the", "red"]
+    monkeypatch.setattr(rag.manifest_reading, "MATCHES", 33)
+    assert manifest.keyword_search(DEFAULT, question, 50) == whole  # a library of so many is not large
+    monkeypatch.setattr(rag.manifest_reading, "MATCHES", 10)
+    assert manifest._telling("keywords", ["the", "red", "kettle", "apple"]) == ["apple", "red"]
+    found = manifest.keyword_search(DEFAULT, question, 50)
+    assert len(found) == 3  # those that have "red"
+    assert next(iter(found)) == next(iter(whole))
+    assert len(manifest.keyword_search(DEFAULT, "the kettle", 50)) == 31  # a question of nothing else still finds
+    assert manifest.keyword_search(DEFAULT, "unheard of", 50) == manifest.keyword_search(DEFAULT, "of", 50)

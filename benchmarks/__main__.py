@@ -15,15 +15,18 @@ from benchmarks.plots import draw
 from benchmarks.results import Measurement, load, measure, save
 
 
-def measurements(folder: Path, long: bool) -> list[Measurement]:
-    """What is run, in order. `folder` holds .txt files."""
+def measurements(folder: Path, long: bool, peers: str | None = None) -> list[Measurement]:
+    """What is run, in order. `folder` holds .txt files; `peers` is the interpreter that has LlamaIndex and Haystack."""
     short = [
         Measurement("embedding", (str(folder), "--chunks", "16", "--rounds", "3")),
         Measurement("ingestion", (str(folder), "--characters", "60000", "--rounds", "2")),
         Measurement("ingestion", ("--again", "200", "--rounds", "1"), kept_as="again"),
         Measurement("sharing", ("--rounds", "3")),
+        Measurement("answering", ("--rounds", "3", "--plain", "1")),
         Measurement("scale", ("1000", "4000", "10000")),
     ]
+    if peers:
+        short.append(Measurement("peers", (str(folder), "--peers", peers)))
     return [*short, Measurement("scale", ("100000", "1000000"), kept_as="scale-long")] if long else short
 
 
@@ -32,13 +35,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="a folder of .txt files, some 100 kB")
     parser.add_argument("--long", action="store_true", help="also what takes hours")
+    parser.add_argument(
+        "--peers", metavar="PYTHON", help="also beside LlamaIndex and Haystack; see benchmarks/peers.py"
+    )
     parser.add_argument("--only", metavar="NAME", help="only this one, as benchmarks/results.json names it")
     parser.add_argument("--draw", action="store_true", help="run nothing, only draw the plots anew")
     options = parser.parse_args()
     if not options.draw:
         if options.folder is None:
             parser.error("FOLDER is missing: a folder of .txt files to embed")
-        for measurement in measurements(options.folder, options.long):
+        for measurement in measurements(options.folder, options.long, options.peers):
             if options.only in (None, measurement.name):
                 status, result = measure(measurement)
                 if status:

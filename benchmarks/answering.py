@@ -278,7 +278,7 @@ def show(what: str, ours: float, other: float) -> None:
 
 def tell(what: str, ratios: Sequence[float]) -> None:
     """The median, with the least and the greatest; a row too, so that it is kept."""
-    print(f"| {what} | | | {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |", flush=True)
+    print(f"| {what} |  |  | {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |", flush=True)
 
 
 if __name__ == "__main__":

@@ -128,6 +128,13 @@ def speed_ups(results: dict[str, Any]) -> list[Figure]:
 def summary(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """The README's rows: what, the figure, the command, the date."""
     rows = [(what, f"{value:.1f} times as fast", name) for what, value, name in speed_ups(results)]
+    for row in _rows(results, "answering"):
+        if not row["Footnote"]:
+            rows.append((row["what"], f"{row['ratio']} times", "answering"))
+    for row in _rows(results, "peers"):
+        for what in ("ingest", "search"):
+            if cell := row.get(f"{what}: times as fast"):
+                rows.append((f"{what}, beside {row['beside']}", f"{cell} times as fast", "peers"))
     for name in ("scale", "scale-long"):
         for row in _rows(results, name):
             figure = f"{row['search p50, ms']} ms at the median, {row['p95, ms']} ms at the 95th percentile"
@@ -147,5 +154,6 @@ def _rows(results: dict[str, Any], name: str) -> list[Row]:
 
 
 def _plain(argument: str) -> str:
-    """An argument without this machine's folders."""
-    return "FOLDER" if Path(argument).is_dir() else argument
+    """An argument without this machine's folders and programs."""
+    path = Path(argument)
+    return "FOLDER" if path.is_dir() else "PYTHON" if path.is_absolute() and path.is_file() else argument

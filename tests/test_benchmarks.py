@@ -1,11 +1,14 @@
 """The benchmarks that have no test file of their own, at their smallest."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from format_files import CASES
+from hashed_library import HashedEmbeddings
 
-from benchmarks import plots, results, retrieval, scale, throughput
+from benchmarks import answering, peers, plots, results, retrieval, scale, throughput
 from rag.evaluate_table import Results
 from rag.ranking import LONGEST, Weights
 
@@ -44,6 +47,15 @@ ROWS = """
 | chunks | search p50, ms | p95, ms |
 | --- | --- | --- |
 | 1,000 | 20 | 31 |
+
+| what | Footnote | the other | ratio |
+| --- | --- | --- | --- |
+| end of that answer | 2.20 s | 2.00 s | 1.10 |
+| to the end: Footnote takes |  |  | 1.10 (1.00 to 1.20) |
+
+| beside | ingest: times as fast | search: times as fast |
+| --- | --- | --- |
+| Haystack | 4.0 (3.0 to 5.0) | 9.0 (8.0 to 9.5) |
 """
 
 
@@ -51,11 +63,15 @@ def test_what_a_benchmark_printed_becomes_the_readme_s_rows_and_plots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = {"command": "python -m benchmarks.x", "date": "2026-11-23"}
-    engines, sizes = (list(results.read_tables(part.splitlines())) for part in ROWS.split("\n\n"))
-    kept = {"embedding": {**told, "rows": engines}, "scale": {**told, "rows": sizes}}
+    tables = [list(results.read_tables(part.splitlines())) for part in ROWS.split("\n\n")]
+    names = ("embedding", "scale", "answering", "peers")
+    kept = {name: {**told, "rows": rows} for name, rows in zip(names, tables, strict=True)}
     command, date = "`python -m benchmarks.x`", "2026-11-23"
     assert results.summary(kept) == [
         ("embedding in bf16, one question, beside torch fp32", "11.9 times as fast", command, date),
+        ("to the end: Footnote takes", "1.10 (1.00 to 1.20) times", command, date),
+        ("ingest, beside Haystack", "4.0 (3.0 to 5.0) times as fast", command, date),
+        ("search, beside Haystack", "9.0 (8.0 to 9.5) times as fast", command, date),
         (
             "a search of 1,000 chunks, its question embedded",
             "20 ms at the median, 31 ms at the 95th percentile",
@@ -89,3 +105,34 @@ def test_the_libraries_beside_which_it_is_measured_read_their_formats(suffix: st
     path = tmp_path / f"a{suffix}"
     path.write_bytes(made[suffix])
     assert throughput.read(throughput.loaders()[suffix][1], path) > 40
+
+
+def test_generated_text_is_lent_a_vector_and_real_text_is_embedded(hashed_embeddings: HashedEmbeddings) -> None:
+    lent = answering.LentVectors(hashed_embeddings)
+    made, real, again = lent.embed_documents(["document1 w1 w2", "A kettle.", "document1 w1 w2"])
+    assert real == hashed_embeddings.embed_documents(["A kettle."])[0]
+    assert made == again == scale.direction("document1 w1 w2").tolist()
+
+
+def test_the_prompts_are_replayed_one_after_another() -> None:
+    said = []
+
+    class Engine:
+        def generate(self, prompt: str | list[str], config: Any, hear: Any = None) -> None:
+            said.append((prompt, config.max_new_tokens))
+            if hear:
+                time.sleep(0.02)
+                hear("word")
+                time.sleep(0.02)
+
+    first, end = answering.replay(Engine(), [("Does it say?", 1), ("Then answer.", 9)])
+    assert said == [(["Does it say?"], 1), ("Then answer.", 9)]
+    assert 0.02 <= first < end - 0.01
+    refused, all_of_it = answering.replay(Engine(), [("Does it say?", 1)])
+    assert refused == all_of_it
+
+
+def test_peers_are_told_by_the_rounds_own_ratios() -> None:
+    theirs = [{"ingest": 8.0, "search": 0.3}, {"ingest": 9.0, "search": 0.1}]
+    ours = [{"ingest": 2.0, "search": 0.1}, {"ingest": 3.0, "search": 0.1}]
+    assert peers.told(theirs, ours, "ingest") == "3.5 (3.0 to 4.0)"

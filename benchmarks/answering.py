@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -49,7 +50,7 @@ CHUNKS = 10_000
 CASES = [json.loads(line) for line in (ROOT / "tests" / "sample_cases.jsonl").read_text("utf-8").splitlines()]
 QUESTIONS = [case["question"] for case in CASES if not case["refused"]]
 _APART = 0.05  # seconds between two who ask together: somebody is first
-_GENERATED = "document"  # what every generated text begins with
+_GENERATED = re.compile(r"(document\d+|W?w\d+\.?)\s")  # how every piece of a generated text begins
 
 Call = tuple[str, int]  # a prompt, and how many tokens may follow
 
@@ -70,7 +71,7 @@ class LentVectors(Embeddings):
 
     def count_tokens(self, text: str) -> int:
         """By the length for generated text."""
-        return len(text) // 4 if text.startswith(_GENERATED) else int(self.real.count_tokens(text))
+        return len(text) // 4 if _GENERATED.match(text) else int(self.real.count_tokens(text))
 
     def embed_query(self, text: str) -> list[float]:
         """The model's own."""
@@ -78,9 +79,9 @@ class LentVectors(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector a text."""
-        own = [text for text in texts if not text.startswith(_GENERATED)]
+        own = [text for text in texts if not _GENERATED.match(text)]
         vectors = iter(self.real.embed_documents(own))
-        return [direction(text).tolist() if text.startswith(_GENERATED) else next(vectors) for text in texts]
+        return [direction(text).tolist() if _GENERATED.match(text) else next(vectors) for text in texts]
 
 
 class Recorder:

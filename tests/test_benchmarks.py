@@ -109,9 +109,11 @@ def test_the_libraries_beside_which_it_is_measured_read_their_formats(suffix: st
 
 def test_generated_text_is_lent_a_vector_and_real_text_is_embedded(hashed_embeddings: HashedEmbeddings) -> None:
     lent = answering.LentVectors(hashed_embeddings)
-    made, real, again = lent.embed_documents(["document1 w1 w2", "A kettle.", "document1 w1 w2"])
-    assert real == hashed_embeddings.embed_documents(["A kettle."])[0]
-    assert made == again == scale.direction("document1 w1 w2").tolist()
+    made, real, cut = lent.embed_documents(["document1 w1 w2", "A kettle.", "Ww56 w5 w2"])
+    assert hashed_embeddings.embedded == ["A kettle."]
+    assert real == hashed_embeddings.embed_query("A kettle.")
+    assert made == scale.direction("document1 w1 w2").tolist()
+    assert cut == scale.direction("Ww56 w5 w2").tolist()
 
 
 def test_the_prompts_are_replayed_one_after_another() -> None:

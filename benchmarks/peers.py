@@ -76,7 +76,7 @@ def compare(source: Path, peers: str, characters: int, rounds: int) -> None:
                 name = list(ARMS)[(number + place) % len(ARMS)]
                 python = sys.executable if name == "Footnote" else peers
                 command = [python, __file__, folder, "--be", name, "--weights", weights]
-                done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+                done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
                 taken[name].append(json.loads(done.stdout.splitlines()[-1]))
                 cells = f"{taken[name][-1]['ingest']:.1f} s | {taken[name][-1]['search'] * 1000:.0f} ms"
                 print(f"| {number + 1} | {name} | {cells} |", flush=True)

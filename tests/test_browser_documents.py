@@ -245,6 +245,7 @@ def test_collections_are_made_filled_renamed_and_deleted(site: Any, fakes: Fakes
     tab.check("[data-pick='3']")
     tab.select_option(".bulk select", "default")
     tab.click(".bulk [data-move]")
+    expect(tab.locator("#shelf-rows")).to_contain_text("Nothing in this collection yet")
     unfold(tab)
     tab.click("[data-scrap]")
     expect(tab.locator("#look-gather")).to_have_count(0)

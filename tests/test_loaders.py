@@ -44,7 +44,7 @@ def load(path: Path, max_bytes: int = 10 * MIB) -> list[Document]:
 
 def text_of(path: Path) -> str:
     (document,) = load(path)
-    assert document.metadata == {"page": None, "page_label": None}
+    assert (document.metadata["page"], document.metadata["page_label"]) == (None, None)
     return document.page_content
 
 

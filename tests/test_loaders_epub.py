@@ -12,7 +12,7 @@ from rag.loaders import load_bytes
 def test_chapters_are_pages_in_reading_order() -> None:
     pages = load_bytes(epub("<h1>One</h1><p>Text</p>", "<ul><li>Item</li></ul>"), "a.epub")
     assert [page.metadata for page in pages] == [
-        {"page": 1, "page_label": "chapter 1"},
+        {"page": 1, "page_label": "chapter 1", "headings": [[0, 1, "One"]]},
         {"page": 2, "page_label": "chapter 2"},
     ]
     assert [page.page_content for page in pages] == ["# One\n\nText", "- Item"]

@@ -15,8 +15,8 @@ from rag.loaders import load_bytes
 def test_slides_are_pages_with_lists_tables_charts_and_notes() -> None:
     pages = load_bytes(pptx(), "a.pptx")
     assert [page.metadata for page in pages] == [
-        {"page": 1, "page_label": "slide 1"},
-        {"page": 2, "page_label": "slide 2"},
+        {"page": 1, "page_label": "slide 1", "headings": [[0, 1, "Safety first"]]},
+        {"page": 2, "page_label": "slide 2", "headings": [[0, 1, "Sales"]]},
     ]
     assert pages[0].page_content == "# Safety first\n\n- Wear gloves\n  - Wear goggles\n\nNotes:\nShow the gloves."
     assert pages[1].page_content == ("# Sales\n\nPart | Price\nPump | 250\n\nChart:\nPumps\n2025 | 12\n2026 | 15.5")

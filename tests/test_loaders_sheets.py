@@ -35,8 +35,8 @@ def xls(rows: list[list[object]]) -> bytes:
 def test_sheets_are_pages_and_each_row_names_its_columns() -> None:
     pages = load_bytes(xlsx({"Prices": PRICES, "Notes": [["Only this"]]}, comment="Check"), "a.xlsx")
     assert [page.metadata for page in pages] == [
-        {"page": 1, "page_label": "sheet Prices"},
-        {"page": 2, "page_label": "sheet Notes"},
+        {"page": 1, "page_label": "sheet Prices", "headings": [[0, 1, "Prices"]]},
+        {"page": 2, "page_label": "sheet Notes", "headings": [[0, 1, "Notes"]]},
     ]
     assert pages[0].page_content == (
         "# Prices\n\nPart: Pump\nPrice: 250\nSince: 2026-01-31\n\nPart: Hose\nPrice: 0.3\n\nA1 (comment by Ann: Check)"
@@ -46,7 +46,7 @@ def test_sheets_are_pages_and_each_row_names_its_columns() -> None:
 
 def test_old_workbooks_read_the_same() -> None:
     (page,) = load_bytes(xls(PRICES), "a.xls")
-    assert page.metadata == {"page": 1, "page_label": "sheet Prices"}
+    assert page.metadata == {"page": 1, "page_label": "sheet Prices", "headings": [[0, 1, "Prices"]]}
     assert page.page_content == "# Prices\n\nPart: Pump\nPrice: 250\nSince: 2026-01-31\n\nPart: Hose\nPrice: 0.3"
 
 

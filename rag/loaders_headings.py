@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from langchain_core.documents import Document
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
 
 Style = Literal["", "outline", "flowing", "hashes", "markdown", "rst", "org"]
 Heading = tuple[int, int, str]  # start, level, title

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from langchain_core.documents import Document
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
 
 _FEWEST = 4  # pages with the same line, below which it floods nothing
 _SHARE = 0.4  # of the pages: headers of left and right pages differ

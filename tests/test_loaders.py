@@ -359,9 +359,9 @@ def test_a_table_of_too_many_columns_is_refused_at_once(write: Write) -> None:
 
 def test_pdf_pages_that_pdfium_cannot_read_are_read_again(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write("a.pdf", pdf("Seen by both", "Seen by the second only"))
-    monkeypatch.setattr(loaders_pdf, "_read_with_pdfium", lambda data: (["Seen by both", " "], [], []))
+    monkeypatch.setattr(loaders_pdf, "_read_with_pdfium", lambda data: (["Seen by both", " "], [], [], {}))
     assert [page.page_content for page in load(path)] == ["Seen by both", "Seen by the second only"]
-    monkeypatch.setattr(loaders_pdf, "_read_with_pdfium", lambda data: (None, [], []))
+    monkeypatch.setattr(loaders_pdf, "_read_with_pdfium", lambda data: (None, [], [], {}))
     assert [page.page_content for page in load(path)] == ["Seen by both", "Seen by the second only"]
 
 

@@ -39,7 +39,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def answer(*replies: str) -> None:
         llm = ScriptedModel(model_name="scripted", replies=replies, context_tokens=4096, max_answer_tokens=100)
-        monkeypatch.setattr("rag.library.load_llm", lambda settings, report: llm)
+        monkeypatch.setattr("rag.loaded_models.load_llm", lambda settings, report: llm)
 
     answer("Descale it every 60 days in hard water. [1]")
     return answer
@@ -190,7 +190,8 @@ def test_an_upload_is_kept_and_its_delete_takes_the_copy_too(library: Library, t
     (report,) = [event for event in library.upload([given]) if isinstance(event, FileReport)]
     assert (report.state, report.source) == ("added", "note.txt")
     given.unlink()
-    kept = Path(report.path)
+    assert report.path == str(given)
+    kept = Path(library.named("note.txt").path)
     assert kept.read_text() == "The spare key hangs in the boiler room."
     library.delete(library.named("note.txt").id)
     assert not kept.exists()

@@ -81,7 +81,7 @@ def embedders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Loaded]:
 
     for module in ("rag.library", "rag.evaluate"):
         monkeypatch.setattr(f"{module}.LazyEmbeddings", make)
-    for module in ("rag.library", "rag.evaluate_systems"):
+    for module in ("rag.loaded_models", "rag.evaluate_systems"):
         monkeypatch.setattr(f"{module}.load_llm", refuse)
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("RAG_LLM_BACKEND", "gguf")  # or torch would be loaded, to look for a GPU
@@ -94,7 +94,7 @@ def replying(embedders: list[Loaded], monkeypatch: pytest.MonkeyPatch) -> Callab
         llm = ScriptedModel(
             model_name="scripted", replies=replies, first=("Yes", 0.99), context_tokens=4096, max_answer_tokens=100
         )
-        for module in ("rag.library", "rag.evaluate_systems"):
+        for module in ("rag.loaded_models", "rag.evaluate_systems"):
             monkeypatch.setattr(f"{module}.load_llm", lambda *_: llm)
         return llm
 

@@ -20,7 +20,7 @@ from fpdf import FPDF
 from hashed_library import HashedLibrary, contents, table
 from langchain_core.documents import Document
 
-import rag.ingestion
+import rag.splitter
 from rag.errors import DocumentError, LibraryError
 from rag.parsing import ParserPool
 from rag.retriever import LibraryRetriever
@@ -484,7 +484,7 @@ def once_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]
 
     def happen(act: Callable[[], object]) -> None:
         acts = [act]
-        split, load = rag.ingestion.split_documents, ParserPool.load_documents
+        split, load = rag.splitter.split_documents, ParserPool.load_documents
 
         def split_then(*given: Any, **options: Any) -> list[Document]:
             chunks = split(*given, **options)
@@ -500,7 +500,7 @@ def once_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]
                     acts.pop()()
                 raise
 
-        monkeypatch.setattr(rag.ingestion, "split_documents", split_then)
+        monkeypatch.setattr(rag.splitter, "split_documents", split_then)
         monkeypatch.setattr(ParserPool, "load_documents", load_then)
 
     return happen

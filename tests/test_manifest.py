@@ -283,7 +283,7 @@ def test_a_full_disk_says_so(manifest: Manifest, hashed_embeddings: HashedEmbedd
 
 def test_another_version_is_refused(manifest: Manifest) -> None:
     manifest.set_meta("schema", "0")
-    with pytest.raises(LibraryError, match=r"made by another version of Footnote \(schema 0, not 4\)"):
+    with pytest.raises(LibraryError, match=r"made by another version of Footnote \(schema 0, not 5\)"):
         Manifest(manifest.path)
 
 

@@ -125,7 +125,7 @@ def test_a_kill_between_the_steps_leaves_the_documents_where_the_manifest_says(
         raise Killed
 
     with monkeypatch.context() as patch:  # the vectors are in the new place, and not yet gone from the old one
-        patch.setattr("rag.store._delete", die)
+        patch.setattr("rag.store_chroma.Chroma.delete", die)
         with pytest.raises(Killed):
             collections.move([pears], "fruit")
     library._index.close()

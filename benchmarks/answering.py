@@ -229,13 +229,13 @@ def two_askers(library: Library, ours: GgufChatModel, bare: Any, pairs: Sequence
 @contextmanager
 def answered_by(library: Library, model: GgufChatModel) -> Iterator[None]:
     """Another model in the place of the library's own."""
-    name = library.settings.llm_model
-    own = library._llms[name]
-    library._llms[name] = model
+    models, name = library._llms._models, library.settings.llm_model
+    own = models[name]
+    models[name] = model
     try:
         yield
     finally:
-        library._llms[name] = own
+        models[name] = own
 
 
 def converted(settings: Settings, model: GgufChatModel) -> Path:

@@ -2,7 +2,8 @@
 
 Gradio keeps accounts from its pages and its API, but not from its MCP server. So this layer asks by itself, refuses
 whoever has not signed in where RAG_USERS is set, and tells what is behind it who it is, in two headers that nobody else
-can send.
+can send. A browser sends its cookies along with whatever another site's page asks of this one, and Gradio lets that
+page read the answer: so what such a page asks is nobody's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
@@ -31,6 +33,7 @@ _OPEN = re.compile(
     r"|gradio_api/startup-events)?"
 )
 _OURS = (ACCOUNT_HEADER.encode(), NAME_HEADER.encode())
+_SECRETS = (b"cookie", b"authorization")  # which a browser sends by itself
 _REMEMBERED = 1000  # passwords that were right are not computed again
 
 
@@ -51,8 +54,12 @@ class SignIn:
             await self._app(scope, receive, send)
             return
         scope = {**scope, "headers": [each for each in scope["headers"] if each[0] not in _OURS]}
-        known = await self._signed_in(scope)
-        if known is None and self._accounts is not None and not _OPEN.fullmatch(scope["path"]):
+        foreign = _is_foreign(scope)
+        if foreign:
+            scope["headers"] = [each for each in scope["headers"] if each[0] not in _SECRETS]
+        known = None if foreign else await self._signed_in(scope)
+        is_open = _OPEN.fullmatch(scope["path"]) and not (foreign and scope.get("method") == "POST")
+        if known is None and self._accounts is not None and not is_open:
             await _refuse(scope, send)
             return
         if known is not None:
@@ -104,6 +111,15 @@ def _by_oauth(scope: Scope) -> tuple[str, str] | None:
     if "sub" not in user or (until is not None and until < time.time()):
         return None
     return f"huggingface:{user['sub']}", str(user.get("preferred_username") or user["sub"])
+
+
+def _is_foreign(scope: Scope) -> bool:
+    """Whether a page of another site asks this. To follow its link to this page is not that: it reads nothing of it."""
+    site, origin = _header(scope, b"sec-fetch-site"), _header(scope, b"origin")
+    if site:
+        follows = _header(scope, b"sec-fetch-mode") == "navigate" and scope.get("method") == "GET"
+        return site not in ("same-origin", "none") and not follows
+    return bool(origin) and urlsplit(origin).netloc != _header(scope, b"host")  # an old browser, or no HTTPS
 
 
 def _cookie_names(scope: Scope) -> tuple[str, str]:

@@ -112,6 +112,43 @@ def test_a_session_of_the_form_and_basic_say_who_it_is(accounts: Accounts) -> No
     assert time.monotonic() - began < 0.1  # a password that was right is not computed again
 
 
+HERE = {"Host": "docs.example", "Cookie": "access-token-x=t0k3n"}
+ELSEWHERE = ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"})
+ELSEWHERE += ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors", "Origin": "https://docs.example"},)
+
+
+@pytest.mark.parametrize("asks", ELSEWHERE)
+def test_what_another_site_s_page_asks_is_nobody_s(accounts: Accounts, asks: dict[str, str]) -> None:
+    """Its visitor's browser sends the cookie along, and Gradio would let that page read the answer."""
+    behind = Behind(accounts)
+    for path in ("/config", "/gradio_api/call/documents", "/gradio_api/mcp/", "/original/x"):
+        assert behind.get(path, {**HERE, **asks}, method="POST") == 401, path
+        assert behind.get(path, {**basic("ann", PASSWORDS["ann"]), "Host": "docs.example", **asks}) == 401, path
+    assert behind.get("/", {**HERE, **asks}) == 0
+    assert behind.who() == (None, None)
+    assert "cookie" not in behind.seen[-1]
+    # Nor does it sign somebody in as somebody else
+    assert behind.get("/login", {"Host": "docs.example", **asks}, method="POST") == 401
+    space = Behind(None, oauth=True)
+    assert space.get("/config", {**HERE, **asks}, session={"oauth_info": {"userinfo": {"sub": "1"}}}) == 0
+    assert space.who() == (None, None)
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        {"Origin": "http://docs.example"},
+        {"Origin": "https://docs.example", "Host": "behind.proxy:7860", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},  # a link to this page was followed
+    ],
+)
+def test_what_the_page_itself_asks_is_its_visitor_s(accounts: Accounts, asks: dict[str, str]) -> None:
+    behind = Behind(accounts)
+    assert behind.get("/", {**HERE, **asks}, method="GET") == 0
+    assert behind.who() == ("user:ann", "ann")
+
+
 def test_hugging_face_says_who_it_is_until_that_is_over() -> None:
     behind = Behind(None, oauth=True)
     user = {"sub": "123", "preferred_username": "annie"}
@@ -197,6 +234,13 @@ def test_two_accounts_see_nothing_of_each_other_over_mcp(served: AppProcess) -> 
     assert "herons.md" not in anns[0].content[0].text
     assert anns[1].isError
     assert not asyncio.run(over_mcp(served.address, basic("ben", PASSWORDS["ben"]), drop))[0].isError
+
+
+def test_another_site_s_page_reads_nothing_with_the_cookie_of_its_visitor(served: AppProcess) -> None:
+    with httpx.Client(base_url=served.address, timeout=20) as browser:
+        assert browser.post("/login", data={"username": "ann", "password": PASSWORDS["ann"]}).status_code == 200
+        assert browser.get("/config").status_code == 200
+        assert browser.get("/config", headers={"Origin": "https://evil.example"}).status_code == 401
 
 
 def test_a_key_of_the_library_stands_between_a_name_and_its_documents(served: AppProcess) -> None:

@@ -22,6 +22,9 @@ from rag.ui_talk import TalkEvents
 from rag.ui_texts import ENGLISH
 
 UPLOADS_KEPT_S = 3600
+# Of what the browser counts, none is held back, and Python passes over what was overtaken: "always_last" would repeat
+# the first of the events that it held back, and not the last
+COUNTED: dict[str, Any] = {"trigger_mode": "multiple", "queue": False, **PRIVATE}
 FONTS = ("Inter", "system-ui", "sans-serif")
 # A tab that is loaded again shows the conversation it had; a new tab, the one that was open last in this browser.
 REMEMBERED = """() => {
@@ -116,9 +119,7 @@ def build_ui(
             talk.choose,
             session,
             [*words, middle.editing, *status, *lists],
-            trigger_mode="multiple",
-            queue=False,
-            **PRIVATE,
+            **COUNTED,
         )
         parts.starting.tick(talk.poll, session, [*status, *lists], **PRIVATE)
         parts.undoing.tick(library.settle, session, [parts.undoing, *lists], **PRIVATE)
@@ -131,7 +132,6 @@ def build_ui(
         middle.answer.edit(talk.edit, session, [middle.ask_box, middle.editing], **PRIVATE)
         middle.editing.unedit(talk.unedit, session, [middle.ask_box, middle.editing], **PRIVATE)
         for cited in (middle.thread, middle.answer, parts.sources):
-            # Not "always_last", which repeats the first of the clicks that it held back
             cited.cite(talk.cite, session, turns, trigger_mode="multiple", **PRIVATE)
         for answered in (middle.thread, middle.answer):
             answered.compare(talk.compare, session, asking, **PRIVATE)
@@ -152,10 +152,10 @@ def build_ui(
         ).then(library.add, session, [column.uploads, *lists], trigger_mode="multiple", **PRIVATE)
         column.uploads.cancel(library.cancel, session, [column.uploads, *lists], queue=False, **PRIVATE)
         column.documents.browse(library.browse, session, lists, **PRIVATE)
-        shelf.head.look(library.look, session, shelved, trigger_mode="always_last", queue=False, **PRIVATE)
+        shelf.head.look(library.look, session, shelved, **COUNTED)
         shelf.rows.sort(library.sort, session, shelved, queue=False, **PRIVATE)
         shelf.rows.turn(library.turn, session, shelved, queue=False, **PRIVATE)
-        shelf.rows.pick(library.pick, session, shelf.bulk, trigger_mode="always_last", queue=False, **PRIVATE)
+        shelf.rows.pick(library.pick, session, shelf.bulk, **COUNTED)
         shelf.bulk.pickall(library.pick_all, session, shelved, **PRIVATE)
         shelf.bulk.unpick(library.unpick, session, shelved, **PRIVATE)
         shelf.rows.original(library.original, session, [outbox, *lists], **PRIVATE)
@@ -167,10 +167,8 @@ def build_ui(
         for listed in (column.documents, shelf.rows, shelf.bulk):
             listed.forget(library.forget, session, [parts.undoing, *lists], **PRIVATE)
         column.leave.leave(library.leave, session, [column.uploads, column.leave, middle.editing, *lists], **PRIVATE)
-        parts.scope.choices.choose(
-            choosing.choose, session, parts.scope.told, trigger_mode="always_last", queue=False, **PRIVATE
-        )
-        parts.scope.look.look(choosing.look, session, scoped, trigger_mode="always_last", queue=False, **PRIVATE)
+        parts.scope.choices.choose(choosing.choose, session, parts.scope.told, **COUNTED)
+        parts.scope.look.look(choosing.look, session, scoped, **COUNTED)
         parts.scope.told.every(choosing.every, session, scoped, **PRIVATE)
         shelf.bulk.only(choosing.only, session, [*scoped, *shelved], **PRIVATE)
         shelf.gather.gather(choosing.gather, session, [column.target, *shelved], queue=False, **PRIVATE)

@@ -100,13 +100,16 @@ class DocumentEvents:
 
     def look(self, tab: Session, event: gr.EventData) -> Patch:
         """Look for names, or for a state; or sort from the list of a phone."""
-        listing = tab.listing
+        listing, serial = tab.listing, number(event, "serial")
+        if not tab.is_latest("look", serial):
+            return {self._parts.shelf.rows: gr.skip()}
         listing.look(text(event, "query"), text(event, "state"))
         sort = text(event, "sort")
         if sort != tab.sorted_by:  # the field was changed, and not the head of a column
             tab.sorted_by = sort
             listing.order(sort)
-        return self._draw.shelf(tab)
+        drawn = self._draw.shelf(tab)
+        return drawn if tab.is_latest("look", serial) else {self._parts.shelf.rows: gr.skip()}
 
     def sort(self, tab: Session, event: gr.EventData) -> Patch:
         """Sort by a column; the same again, the other way round."""
@@ -120,12 +123,16 @@ class DocumentEvents:
 
     def pick(self, tab: Session, event: gr.EventData) -> Patch:
         """Select documents, and others no longer: all of the page that is shown."""
+        serial = number(event, "serial")
+        if not tab.is_latest("pick", serial):
+            return {self._parts.shelf.bulk: gr.skip()}
         on, off = (
             {int(each) for each in text(event, name).split() if each.isdecimal() and len(each) < 16}
             for name in ("on", "off")
         )
         tab.listing.selected = (tab.listing.selected | on) - off
-        return self._draw.bulk(tab)
+        drawn = self._draw.bulk(tab)
+        return drawn if tab.is_latest("pick", serial) else {self._parts.shelf.bulk: gr.skip()}
 
     def pick_all(self, tab: Session) -> Patch:
         """Select all that was found, on every page."""

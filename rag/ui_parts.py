@@ -172,9 +172,9 @@ def _build_shelf() -> Shelf:
     # What is looked for is sent while it is typed, a moment after the last letter
     look = """
     const told = id => element.querySelector(id).value;
-    const look = () =>
-        trigger('look', {query: told('#look-for'), state: told('#look-state'), sort: told('#look-sort')});
-    let waiting;
+    let waiting, serial = 0;
+    const look = () => trigger(
+        'look', {query: told('#look-for'), state: told('#look-state'), sort: told('#look-sort'), serial: ++serial});
     element.addEventListener('input', e => {
         clearTimeout(waiting);
         waiting = setTimeout(look, e.target.id === 'look-for' ? 50 : 0);
@@ -182,11 +182,12 @@ def _build_shelf() -> Shelf:
     """
     # All boxes of the page are told each time, so that no tick is lost when many are made quickly
     pick = """
+    let serial = 0;
     element.addEventListener('change', e => {
         if (!e.target.matches('[data-pick]')) return;
         const boxes = [...element.querySelectorAll('[data-pick]')];
         const told = on => boxes.filter(box => box.checked === on).map(box => box.dataset.pick).join(' ');
-        trigger('pick', {on: told(true), off: told(false)});
+        trigger('pick', {on: told(true), off: told(false), serial: ++serial});
     });
     """
     acts = {"again": "[data-again]", "forget": "[data-forget]"}

@@ -9,7 +9,7 @@ import gradio as gr
 from rag.ui_actions import Actions, CollectionStore
 from rag.ui_draw import Drawing
 from rag.ui_guard import guard
-from rag.ui_parts import Patch, text
+from rag.ui_parts import Patch, number, text
 from rag.ui_session import Session
 
 
@@ -21,18 +21,26 @@ class ScopeEvents:
 
     def choose(self, tab: Session, event: gr.EventData) -> Patch:
         """Ticks among the collections, or among the documents that are listed."""
+        serial = number(event, "serial")
+        if not tab.is_latest("choose", serial):
+            return {self._draw.parts.scope.told: gr.skip()}
         on, off = (text(event, name).splitlines() for name in ("on", "off"))
         if text(event, "kind") == "collection":
             tab.choice.choose(collections=on)
         else:
             ticked, cleared = ({int(each) for each in ids if each.isdecimal() and len(each) < 16} for ids in (on, off))
             tab.choice.choose(documents=sorted((tab.choice.documents | ticked) - cleared))
-        return self._draw.asked(tab)
+        drawn = self._draw.asked(tab)
+        return drawn if tab.is_latest("choose", serial) else {self._draw.parts.scope.told: gr.skip()}
 
     def look(self, tab: Session, event: gr.EventData) -> Patch:
         """Look for documents to choose."""
+        serial = number(event, "serial")
+        if not tab.is_latest("look to choose", serial):
+            return {self._draw.parts.scope.choices: gr.skip()}
         tab.choice.query = text(event, "query")[:200]
-        return self._draw.scope(tab)
+        drawn = self._draw.scope(tab)
+        return drawn if tab.is_latest("look to choose", serial) else {self._draw.parts.scope.choices: gr.skip()}
 
     def every(self, tab: Session) -> Patch:
         """Ask the usual collections again."""

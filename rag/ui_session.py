@@ -118,7 +118,8 @@ class Session:
     field for sorting said last; `choice` is what questions are asked of. `texts` are the words in the language of
     whoever looks, `options` what they chose for their answers. `topics` are what the documents can be asked about,
     `collections` are the names of those that may be changed, `target` is the one that files are added to ("" for the
-    usual one). `adding` is the work on uploads that can be cancelled, `chosen` counts the changes of settings.
+    usual one). `adding` is the work on uploads that can be cancelled, `latest` the number of the last event of each
+    kind that the browser counts.
     """
 
     owner: str | None = None
@@ -143,7 +144,7 @@ class Session:
     choice: Choice = field(default_factory=Choice)
     texts: Texts = ENGLISH
     options: AskOptions = AS_SET
-    chosen: int = 0
+    latest: dict[str, int] = field(default_factory=dict)
     adding: list[Batch] = field(default_factory=list)
     topics: list[tuple[str, str]] = field(default_factory=list)
 
@@ -151,6 +152,11 @@ class Session:
     def who(self) -> str:
         """Who asks; nobody in particular as long as that is not known."""
         return self.owner or ""
+
+    def is_latest(self, kind: str, serial: int | None) -> bool:
+        """Whether an event of a kind is the last one so far, for they may overtake one another. It is kept in mind."""
+        self.latest[kind] = max(self.latest.get(kind, 0), serial or 0)
+        return self.latest[kind] == serial
 
     def history(self, before: int | None = None) -> list[Turn]:
         """The turns that have an answer, all or those before one, for a follow-up question."""

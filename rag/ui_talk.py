@@ -54,10 +54,8 @@ class TalkEvents:
 
     def choose(self, tab: Session, event: gr.EventData) -> Patch:
         """Answer as the settings say from now on; another language is seen at once."""
-        serial = number(event, "serial") or 0
-        if serial <= tab.chosen:  # it was overtaken by a later choice
+        if not tab.is_latest("settings", number(event, "serial")):
             return {self._parts.words: gr.skip()}
-        tab.chosen = serial
         names = ("language", "sources", "answer_tokens", "temperature", "model")
         words = self._choose(tab, {name: text(event, name) for name in names})
         if not words:

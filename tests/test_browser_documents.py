@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from playwright.sync_api import expect
 from test_browser_page import ask, browser, site  # noqa: F401  (the fixtures)
 
 from rag import ui_removal
+from rag.ui_draw import Drawing
 
 pytestmark = pytest.mark.browser
 
@@ -118,6 +120,47 @@ def test_a_document_is_read_again_where_it_stands(site: Any) -> None:  # noqa: F
     expect(tab.locator("#shelf tbody tr", has_text="Scan 0093").locator(".state")).to_have_text("ready")
     expect(tab.locator("#shelf .why")).to_have_count(0)
     assert fakes.reread == [4]
+
+
+def slowly(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let each drawing take longer than a hand needs for the next tick or letter."""
+
+    def slow(draw: Any) -> Any:
+        def drawn(*asked: Any, **told: Any) -> Any:
+            time.sleep(0.4)
+            return draw(*asked, **told)
+
+        return drawn
+
+    for name in names:
+        monkeypatch.setattr(Drawing, name, slow(getattr(Drawing, name)))
+
+
+def test_no_tick_and_no_letter_is_lost_however_fast_they_come(
+    site: Any,  # noqa: F811
+    fakes: Fakes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = site(fakes)
+    tab = opened(started.tab())
+    slowly(monkeypatch, "bulk", "asked")
+    for number in (1, 2, 4):
+        tab.check(f"[data-pick='{number}']")
+    expect(tab.locator(".bulk strong")).to_have_text("3 documents selected")
+    tab.locator("#look-for").press_sequentially("warr", delay=90)
+    expect(tab.locator(ROWS)).to_have_text(["Warranty 2026.html"])
+    tab.wait_for_timeout(900)  # what was overtaken is not drawn when it comes
+    assert listed(tab) == ["Warranty 2026.html"]
+    expect(tab.locator(".bulk strong")).to_have_text("3 documents selected")
+    tab.click("#shelf [data-view]")
+    tab.click("#scope-toggle")
+    for name in ("Kettle K3 manual.pdf", "Warranty 2026.html", "service/calls 2025.csv"):
+        tab.get_by_label(name, exact=True).check()
+    expect(tab.locator("#scope-told .told")).to_contain_text("Kettle K3 manual.pdf, Warranty 2026.html, service/calls")
+    tab.locator("#scope-look input").press_sequentially("calls", delay=90)
+    expect(tab.locator("#scope-choices [data-choose=document]")).to_have_count(1)
+    tab.wait_for_timeout(900)
+    expect(tab.locator("#scope-choices [data-choose=document]")).to_have_count(1)
 
 
 def test_a_selection_is_deleted_at_once_and_can_be_taken_back(

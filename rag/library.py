@@ -158,7 +158,7 @@ class Library:
             return (yield from _as_sent(self._ingester(collection).ingest(copies, retry=True), sent))
         finally:
             for copy in made:
-                if self.manifest.find(collection, path_text(copy.resolve())) is None:
+                if not self._is_known(copy.resolve()):
                     copy.unlink(missing_ok=True)
 
     def delete(self, document_id: int) -> None:
@@ -167,7 +167,7 @@ class Library:
         self._ingester().delete(document.id)
         # It may have been moved since, and the same file be added where it was before
         is_copy = Path(document.path).parent.parent == self._uploads("").resolve()
-        if is_copy and not any(self.manifest.find(name, document.path) for name in self.manifest.collections()):
+        if is_copy and not self._is_known(Path(document.path)):
             with suppress(FileNotFoundError):
                 Path(document.path).unlink()
 
@@ -332,6 +332,10 @@ class Library:
         """The writer of a collection."""
         settings = self.settings.model_copy(update={"collection": collection}) if collection else self.settings
         return Ingester(settings, self.manifest, self._index, self._embeddings, self._parsers, self._speech)
+
+    def _is_known(self, file: Path) -> bool:
+        """Whether a file is a document of any collection: it may have been moved."""
+        return any(self.manifest.find(name, path_text(file)) for name in self.manifest.collections())
 
     def _uploads(self, collection: str) -> Path:
         return self.settings.library / "uploads" / collection

@@ -103,6 +103,15 @@ def test_each_file_of_an_upload_is_told_by_its_own_path(library: Library, given:
     }
 
 
+def test_of_an_upload_that_is_moved_while_others_are_added_the_copy_stays(library: Library, given: list[Path]) -> None:
+    run = library.upload(given)
+    next(event for event in run if isinstance(event, FileReport))
+    pears = next(each for each in library.documents() if each.source == "pears.txt")
+    library.collections.move([pears.id], library.collections.make("fruit"))
+    run.close()
+    assert library.original(pears.id).read_text() == "Pears are soft in autumn."
+
+
 def test_of_an_upload_that_fails_what_was_there_before_stays(
     library: Library, given: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

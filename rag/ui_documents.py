@@ -53,7 +53,7 @@ class DocumentEvents:
         for changed in pump.watch():
             ready = any(row.state == "ready" for row in changed)
             yield {**self._draw.uploads(tab), **(self._draw.library(tab) if ready else {})}
-        tab.adding.remove(batch)
+        tab.adding = [each for each in tab.adding if each is not batch]  # the timer may have found it done already
         after = self._draw.library(tab)
         tab.forget_listed()
         yield {**after, **self._draw.uploads(tab)}

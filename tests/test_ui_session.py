@@ -7,12 +7,19 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import gradio as gr
 import pytest
+from page_fakes import Fakes
 
 from rag.errors import LibraryError, ModelError, RagError
 from rag.types import Answer, AnswerEvent, FileReport, Progress, Sources, Timings, Token
+from rag.ui_documents import DocumentEvents
+from rag.ui_draw import Drawing
+from rag.ui_files import Files
+from rag.ui_parts import build_parts
 from rag.ui_pump import Pump
 from rag.ui_session import Session, TurnView, stream_turn
+from rag.ui_talk import TalkEvents
 from rag.ui_uploads import Batch, Batches, UploadRow, stream_uploads
 
 NO_TIME = Timings(0, 0, 0, 0, 0, 0, 0)
@@ -158,6 +165,20 @@ def test_what_is_being_added_is_found_again_by_whoever_s_it_is() -> None:
     batches.add("ann", cancelled)
     cancelled.pump.stop()
     assert batches.running("ann") == []
+
+
+def test_a_timer_that_finds_an_upload_done_does_not_end_it_with_an_error(tmp_path: Path) -> None:
+    fakes, files = Fakes(pace=0.001), Files()
+    with gr.Blocks():
+        parts = build_parts()
+    draw = Drawing(parts, fakes.actions(), files, 24)
+    library = DocumentEvents(parts, fakes.actions(), draw, files, gate())
+    talk = TalkEvents(parts, fakes.actions(), draw, gate())
+    (tmp_path / "a.md").write_text("Apples.")
+    tab = Session(owner="", uploads=[UploadRow(tmp_path / "a.md")])
+    drawn = [talk.poll(tab) and step for step in library.add(tab)]
+    assert tab.adding == []
+    assert parts.column.uploads in drawn[-1]
 
 
 def test_numbers_from_the_browser_find_only_what_is_there() -> None:

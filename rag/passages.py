@@ -123,7 +123,9 @@ def _original(
     suffix = path.suffix.lower()
     try:
         suffix = _true_suffix(path)
-        if suffix in _SHOWN:
+        if suffix in RECORDINGS:
+            problem = None if _is_unchanged(manifest, document, path) else "changed"
+        elif suffix in _SHOWN:
             data = _unchanged_data(manifest, document, path)
             problem = None if data else "changed"
     except OSError:
@@ -162,6 +164,17 @@ def _second(manifest: Manifest, citation: Citation, position: int, at: int) -> f
     label = _BEGIN.match(citation.page_label or "")
     hours, minutes, seconds = (int(part or 0) for part in label.groups()) if label else (0, 0, 0)
     return hours * 3600.0 + minutes * 60 + seconds
+
+
+def _is_unchanged(manifest: Manifest, document: DocumentInfo, path: Path) -> bool:
+    """Whether a file, which may be long, is the one that was indexed: by a stat or, where that differs, by a hash."""
+    row, found = manifest.find(document.collection, document.path), path.stat()
+    if row is None or row.id != document.id or found.st_size != document.size:
+        return False
+    if found.st_mtime_ns == row.fingerprint.mtime_ns:
+        return True
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == row.fingerprint.sha256
 
 
 def _unchanged_data(manifest: Manifest, document: DocumentInfo, path: Path) -> bytes | None:

@@ -267,6 +267,19 @@ def test_a_passage_of_a_recording_begins_when_its_best_sentence_is_said(shelf: S
     assert load_passage(shelf.manifest, whole).problem == "gone"
 
 
+def test_of_a_recording_no_more_is_read_than_tells_that_it_has_not_changed(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shelf.put("talk.mp3", b"ID3\x04 recorded", *MINUTES)
+    cited = shelf.cite_text("Thank you.")
+    monkeypatch.delattr(Path, "read_bytes")
+    with monkeypatch.context() as within:
+        within.delattr(hashlib, "file_digest")
+        assert load_passage(shelf.manifest, cited).problem is None
+    os.utime(path, (1, 1))
+    assert load_passage(shelf.manifest, cited).problem is None
+
+
 def test_a_recording_that_was_heard_before_its_moments_were_kept_begins_at_its_minute(shelf: Shelf) -> None:
     bare = [
         Document(page.page_content, metadata={name: page.metadata[name] for name in ("page", "page_label")})

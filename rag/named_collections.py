@@ -70,6 +70,8 @@ class NamedCollections:
                 document = self._manifest.document(document_id)
                 if document.collection == name:
                     continue
+                if _is_visitor_s(document.collection):
+                    raise LibraryError("this document is no longer in the library")
                 if self._manifest.find(name, document.path):
                     raise LibraryError(f"{document.source!r} is in {name!r} already; delete one of the two first")
                 ids = self._manifest.chunk_ids(document_id)

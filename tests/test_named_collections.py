@@ -35,6 +35,17 @@ def collections(library: Library) -> NamedCollections:
     return library.collections
 
 
+def test_a_visitor_s_documents_are_moved_nowhere(
+    library: Library, collections: NamedCollections, tmp_path: Path
+) -> None:
+    """They are still there where visitors were kept apart once, and any id can be sent."""
+    list(library.upload([tmp_path / "pears.md"], "visitor-1"))
+    (hidden,) = library.documents("visitor-1")
+    with pytest.raises(LibraryError, match="no longer in the library"):
+        collections.move([hidden.id], collections.make("fruit"))
+    assert library.documents("visitor-1") == [hidden]
+
+
 def named(library: Library, source: str) -> DocumentInfo:
     return next(each for each in library.manifest.documents() if each.source == source)
 

@@ -138,6 +138,8 @@ class VectorIndex:
                 log.warning("Chroma cannot use the vector index (%s); making it again from the manifest", error)
                 self._make()
                 result = operation(self._connect())
+            if writing:
+                self._connect().blank_unused()
             self._sign()
             return result
 
@@ -219,6 +221,7 @@ class VectorIndex:
                 chroma.add(name, batch, self._truth.vectors(batch))
                 done += len(batch)
                 progress(done, total)
+        chroma.blank_unused()
 
 
 def _chroma_error() -> type[Exception]:

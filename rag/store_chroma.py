@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ Vectors = np.ndarray[Any, np.dtype[np.float32]]
 _PREFIX = "footnote-"  # Chroma wants names of at least three characters
 _OTHER = "footnote_"  # before the digest of a name that Chroma does not take
 _BATCH = 1000
+_HEADER = struct.Struct("<i4Q")  # header.bin begins so: version, offset, most elements, elements, bytes of each
 _CONFIGURATION: Any = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}}
 
 
@@ -29,6 +31,8 @@ class Chroma:
 
     def __init__(self, folder: Path) -> None:
         # chromadb.PersistentClient, written out: its declared type lacks close()
+        self._folder = folder
+        self._blanked: set[Path] = set()
         self._client = Client(
             settings=ChromaSettings(is_persistent=True, persist_directory=str(folder), anonymized_telemetry=False)
         )
@@ -64,6 +68,21 @@ class Chroma:
             (distance, int(i)) for distance, i in zip(distances[0] if distances else (), found["ids"][0], strict=True)
         ]
 
+    def blank_unused(self) -> None:
+        """Overwrite what Chroma has written, and not yet used, of the files of vectors that are new to this one.
+
+        A collection's are made as long as they may get, with whatever the process's memory held there before: vectors
+        and texts of others, removed ones too.
+        """
+        headers = set(self._folder.glob("*/header.bin"))
+        for header in headers - self._blanked:
+            told = header.read_bytes()[: _HEADER.size]
+            if len(told) == _HEADER.size:  # else it is damaged, which Chroma will find
+                _, _, _, count, size = _HEADER.unpack(told)
+                _blank(header.with_name("data_level0.bin"), count * size)
+                _blank(header.with_name("length.bin"), count * 4)
+        self._blanked = headers
+
     def drop(self, name: str) -> None:
         """Remove a collection."""
         with suppress(NotFoundError):
@@ -79,6 +98,16 @@ class Chroma:
             return self._client.get_collection(chroma_name, embedding_function=None)
         except NotFoundError:
             return self._client.create_collection(chroma_name, configuration=_CONFIGURATION, embedding_function=None)
+
+
+def _blank(file: Path, start: int) -> None:
+    """Overwrite a file with zeros from `start` on; it stays as long as it is."""
+    with file.open("r+b") as opened:
+        opened.seek(start)
+        rest = opened.read()
+        if rest.strip(b"\0"):
+            opened.seek(start)
+            opened.write(bytes(len(rest)))
 
 
 def _chroma_name(name: str) -> str:

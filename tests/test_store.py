@@ -93,6 +93,36 @@ def test_a_collection_that_is_dropped_leaves_no_bytes(tmp_path: Path) -> None:
     assert_whole(VectorIndex(tmp_path / "chroma", truth), truth)
 
 
+FILL = """
+import sys
+from pathlib import Path
+import numpy as np
+from rag.store import VectorIndex
+
+class Truth:
+    identity = "t"
+    collections = list
+
+folder = Path(sys.argv[1])
+index = VectorIndex(folder / "chroma", Truth())
+vectors = np.random.default_rng(0).standard_normal((1205, 16)).astype(np.float32)
+index.add("small", [1, 2, 3], vectors[:3])
+for file in [*folder.rglob("data_level0.bin"), *folder.rglob("length.bin")]:
+    assert file.stat().st_size and not any(file.read_bytes()), file
+index.add("small", list(range(4, 1206)), vectors[3:])  # more than Chroma holds back
+index.close()
+again = VectorIndex(folder / "chroma", Truth())
+assert again.ids("small") == list(range(1, 1206))
+assert [again.search("small", vectors[n].tolist(), 1) for n in (0, 700, 1204)] == [[1], [701], [1205]]
+"""
+
+
+def test_what_was_in_memory_is_not_written_into_the_files_of_a_new_collection(tmp_path: Path) -> None:
+    """Chroma makes them of memory that it does not clear; MALLOC_PERTURB_ shows it."""
+    environment = {**os.environ, "MALLOC_PERTURB_": "85"}
+    subprocess.run([sys.executable, "-c", FILL, str(tmp_path)], env=environment, check=True, timeout=60)
+
+
 def remove(chroma: Path) -> None:
     shutil.rmtree(chroma)
 

@@ -56,15 +56,15 @@ class Batches:
     _owned: dict[str, list[Batch]] = field(default_factory=dict)
 
     def add(self, owner: str, batch: Batch) -> None:
-        """Keep in mind what was begun."""
+        """Keep in mind what was begun, and no longer what is done, whoever's it was."""
         with self._lock:
-            self._owned[owner] = [*self._left(owner), batch]
+            self._owned = {each: left for each in {*self._owned, owner} if (left := self._left(each))}
+            self._owned.setdefault(owner, []).append(batch)
 
     def running(self, owner: str) -> list[Batch]:
         """What is not done yet."""
         with self._lock:
-            self._owned[owner] = self._left(owner)
-            return self._owned[owner] or self._owned.pop(owner)
+            return self._left(owner)
 
     def _left(self, owner: str) -> list[Batch]:
         return [batch for batch in self._owned.get(owner, ()) if batch.running]

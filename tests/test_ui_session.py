@@ -165,6 +165,9 @@ def test_what_is_being_added_is_found_again_by_whoever_s_it_is() -> None:
     batches.add("ann", cancelled)
     cancelled.pump.stop()
     assert batches.running("ann") == []
+    batches.add("ann", cancelled)
+    batches.add("ben", Batch([UploadRow(Path("c"))], Pump[UploadRow](gate())))
+    assert list(batches._owned) == ["ben"]  # of those who never come back nothing is kept in mind
 
 
 def test_a_timer_that_finds_an_upload_done_does_not_end_it_with_an_error(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ class Visitors:
         """The owner that an account is, by what tells it from all others; EVERYONE where all share one library."""
         if not self.apart:
             return EVERYONE
-        secret = self._library.manifest.keep_meta(_KEY, secrets.token_hex(32))
+        manifest = self._library.manifest
+        secret = manifest.get_meta(_KEY) or manifest.keep_meta(_KEY, secrets.token_hex(32))
         digest = hmac.digest(bytes.fromhex(secret), key.encode(), "sha256")
         return ACCOUNT + base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
 

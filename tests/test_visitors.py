@@ -12,6 +12,7 @@ from hashed_library import HashedEmbeddings, parsers, problems
 
 from rag.config import load_settings
 from rag.conversations import EVERYONE, Conversations
+from rag.database import Database
 from rag.errors import LibraryError, SettingError
 from rag.library import Library
 from rag.types import Citation, DocumentInfo, FileReport, KeptTurn, Scope
@@ -263,6 +264,15 @@ def test_an_account_is_a_visitor_of_its_own_whose_documents_and_conversations_st
     assert names(again.documents(ann)) == [shared]
     assert again._conversations.infos(ann) == []
     assert traces(tmp_path / "library") == []
+
+
+def test_who_an_account_is_needs_no_writing_but_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call asks it, also while the disk is full or another writes."""
+    visitors = start()
+    ann = visitors.account("user:ann")
+    monkeypatch.delattr(Database, "_write")
+    assert visitors.account("user:ann") == ann
+    assert visitors.account("user:ben") != ann
 
 
 def test_where_all_share_one_library_an_account_is_everybody(start: Start) -> None:

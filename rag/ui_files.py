@@ -18,6 +18,7 @@ from rag.ui_texts import ENGLISH
 
 _SECONDS = 60.0
 _PLAYING_S = 12 * 3600.0  # it may be heard for long, and paused
+_MOST = 10_000  # addresses at a time: each passage of a recording that is opened has one of its own
 _HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
@@ -50,7 +51,8 @@ class Files:
     def _issue(self, find: Callable[[], Path], seconds: float, media_type: str | None) -> str:
         ticket, now = secrets.token_urlsafe(32), time.monotonic()
         with self._lock:
-            self._tickets = {name: kept for name, kept in self._tickets.items() if kept.until > now}
+            left = [(name, kept) for name, kept in self._tickets.items() if kept.until > now]
+            self._tickets = dict(left[-_MOST + 1 :])
             self._tickets[ticket] = _Ticket(find, now + seconds, media_type)
         return f"original/{ticket}"
 

@@ -50,6 +50,16 @@ def test_an_address_cannot_be_guessed_and_is_gone_after_a_minute(
     assert "Choose Download again" in response.text
 
 
+def test_only_so_many_addresses_are_kept_in_mind(
+    files: Files, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ui_files, "_MOST", 2)
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"sound")
+    addresses = [files.play(lambda: path, "audio/mpeg") for _ in range(3)]
+    assert [client.get(each).status_code for each in addresses] == [404, 200, 200]
+
+
 def test_a_file_that_went_meanwhile_is_not_found(files: Files, client: TestClient, tmp_path: Path) -> None:
     assert client.get(files.offer(tmp_path / "gone")).status_code == 404
 

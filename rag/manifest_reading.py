@@ -158,16 +158,17 @@ class ManifestReader(Database):
     def _telling(self, index: str, terms: list[str]) -> list[str]:
         """The terms that a library is searched for: all of them, but in a large one only the rarest.
 
-        They are as many as have no more than MATCHES chunks together, and one at least: BM25 weighs every chunk that
-        has any of the terms, though what a third of a large library has tells next to nothing.
+        They are as many as have no more than MATCHES chunks together, and one at least of those that any chunk has:
+        BM25 weighs every chunk that has any of the terms, though what a third of a large library has tells next to
+        nothing.
         """
         if self._row("SELECT 1 FROM chunks LIMIT 1 OFFSET ?", [MATCHES]) is None:
             return terms
         count = f"SELECT count(*) FROM (SELECT 1 FROM {index} WHERE {index} MATCH ? LIMIT ?)"
         found = {term: self._read(count, [f'"{term}"', MATCHES + 1])[0][0] for term in terms}
-        rarest = sorted(terms, key=lambda term: found[term])
+        rarest = sorted(filter(found.__getitem__, terms), key=found.__getitem__)
         together = list(itertools.accumulate(found[term] for term in rarest))
-        return [term for term, chunks in zip(rarest, together, strict=True) if chunks <= MATCHES] or rarest[:1]
+        return [term for term, chunks in zip(rarest, together, strict=True) if chunks <= MATCHES] or rarest[:1] or terms
 
     def vectors(self, ids: Sequence[int]) -> Vector:
         """The vectors of these chunks, shape (len(ids), dimension). LibraryError when a chunk is gone."""

@@ -356,3 +356,5 @@ def test_a_large_library_is_searched_for_the_rarest_words_alone(
     assert next(iter(found)) == next(iter(whole))
     assert len(manifest.keyword_search(DEFAULT, "the kettle", 50)) == 31  # a question of nothing else still finds
     assert manifest.keyword_search(DEFAULT, "unheard of", 50) == manifest.keyword_search(DEFAULT, "of", 50)
+    assert len(manifest.keyword_search(DEFAULT, "the unheard kettle", 50)) == 31  # what no chunk has is not its rarest
+    assert manifest.keyword_search(DEFAULT, "unheard", 50) == {}

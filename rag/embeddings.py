@@ -6,7 +6,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -215,4 +215,8 @@ def converted_folder(settings: Settings) -> Path:
 def int8_folder(settings: Settings) -> Path:
     """The folder of the int8 form of the conversion, and of its check."""
     converted = converted_folder(settings)
-    return converted.with_name(f"{converted.name}-int8-{version('nncf')}")
+    try:
+        maker = version("nncf")
+    except PackageNotFoundError:  # all but making it goes on without
+        maker = "none"
+    return converted.with_name(f"{converted.name}-int8-{maker}")

@@ -31,6 +31,7 @@ class PairedEmbeddings:
         self._exact: BatchedEmbeddings | None = None
         self._quick: BatchedEmbeddings | None = None
         self._lock = threading.Lock()
+        self._quick_lock = threading.Lock()  # another one: a question does not wait for minutes while int8 is made
 
     @property
     def dimension(self) -> int:
@@ -62,13 +63,13 @@ class PairedEmbeddings:
 
     def for_documents(self, count: int) -> BatchedEmbeddings:
         """The engine of documents, of which so many texts come now."""
-        with self._lock:
+        with self._quick_lock:
             self._left -= count
             if self._left < 0 and not self._asked:
-                self._asked = True
                 if (quick := self._load_quick()) is not None:
                     quick.turns = self.turns
                     self._quick = quick
+                self._asked = True  # only now: what it raises is raised again the next time
             if self._quick is not None:
                 return self._quick
         return self.for_questions()

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -230,6 +231,59 @@ def test_int8_that_fails_is_not_used(
         assert "; documents too, for int8 finds less (delete " in engine_in_words(load_settings(**own))
     with pytest.raises(ModelError, match=r"RAG_EMBEDDING_ENGINE=openvino-int8 cannot be had: (int8 finds|no sample)"):
         made_of_documents(own, 1, embedding_engine="openvino-int8")
+
+
+def test_int8_that_was_asked_for_and_failed_is_not_passed_over_the_next_time(
+    conversions: Conversions, own: dict[str, Any]
+) -> None:
+    conversions.int8 = ModelError("no sample_docs")
+    engine = load_embeddings(load_settings(**own, embedding_engine="openvino-int8"), lambda _: None)
+    assert isinstance(engine, PairedEmbeddings)
+    for _ in range(2):
+        with pytest.raises(ModelError, match="openvino-int8 cannot be had: no sample_docs"):
+            engine.for_documents(1)
+    conversions.int8 = QUICK
+    used: Any = engine.for_documents(1)
+    assert used.made.speed_up == 1.5
+
+
+def test_a_question_is_embedded_while_int8_is_made(conversions: Conversions, own: dict[str, Any]) -> None:
+    making, go_on = threading.Event(), threading.Event()
+
+    def quantize(*args: Any) -> Conversion:
+        making.set()
+        assert go_on.wait(20)
+        return Conversions.quantize(conversions, *args)
+
+    conversions.quantize = quantize  # type: ignore[method-assign]
+    engine = load_embeddings(load_settings(**own), lambda _: None)
+    assert isinstance(engine, PairedEmbeddings)
+    documents = threading.Thread(target=engine.for_documents, args=(WORTH + 1,))
+    documents.start()
+    assert making.wait(20)
+    found: list[Any] = []
+    question = threading.Thread(target=lambda: found.append(engine.for_questions()))
+    question.start()
+    question.join(5)
+    waited = question.is_alive()
+    go_on.set()
+    documents.join()
+    question.join()
+    assert not waited and found[0].made.speed_up == 0
+
+
+def test_without_what_makes_int8_all_else_goes_on(
+    conversions: Conversions, own: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def installed(name: str) -> str:
+        if name == "nncf":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(embeddings_module, "version", installed)
+    conversions.int8 = ModelError("No module named 'nncf'")
+    assert made_of_documents(own, WORTH + 1).speed_up == 0
+    assert "documents in int8, once" in engine_in_words(load_settings(**own))
 
 
 def test_several_at_once_convert_once(conversions: Conversions, own: dict[str, Any]) -> None:

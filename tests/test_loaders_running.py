@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+import pytest
 from fpdf import FPDF
 from langchain_core.documents import Document
 
@@ -83,10 +84,32 @@ def test_rows_that_only_numbers_tell_apart_stay() -> None:
     assert bodies(*texts) == texts
 
 
+@pytest.mark.parametrize("line", ["Step {}", "Invoice 100{}", "Invoice no. INV-2{}", "Week {} of 52", "{}. Clean it"])
+def test_what_numbers_the_things_that_pages_are_about_stays(line: str) -> None:
+    """A thing a page, numbered as the pages are: without the line nobody would know which."""
+    texts = [f"{line.format(n)}\nword{'w' * n}\nMore of it {'m' * n}." for n in range(1, 10)]
+    assert bodies(*texts) == texts
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{}", "- {} -", "{}/30", "{} of 30", "Manual | {}", "{}  Manual", "Manual, p. {}", "Seite {} von 9", "第 {} 页"],
+)
+def test_numbers_of_pages_are_known_at_the_head(line: str) -> None:
+    texts = [f"{line.format(n)}\nword{'w' * n}" for n in range(1, 10)]
+    assert bodies(*texts) == [texts[0], *(f"word{'w' * n}" for n in range(2, 10))]
+
+
+def test_a_footer_needs_no_word_for_its_page_unless_it_counts_something_else() -> None:
+    for line, stays in (("User guide {}", False), ("Receipt 20{}", True)):
+        texts = [f"word{'w' * n}\n{line.format(n)}" for n in range(10, 20)]
+        assert bodies(*texts)[1:] == (texts[1:] if stays else [f"word{'w' * n}" for n in range(11, 20)])
+
+
 def test_headers_of_left_and_right_pages_are_told_apart() -> None:
-    texts = [f"{('Manual ' if n % 2 else '') + str(n + 1)}\nword{'w' * n}\n{FOOTER}" for n in range(12)]
+    texts = [f"{('Manual | ' if n % 2 else '') + str(n + 1)}\nword{'w' * n}\n{FOOTER}" for n in range(12)]
     left = bodies(*texts)
-    assert left[:2] == ["1\nword\n" + FOOTER, "Manual 2\nwordw"]
+    assert left[:2] == ["1\nword\n" + FOOTER, "Manual | 2\nwordw"]
     assert left[2:] == [f"word{'w' * n}" for n in range(2, 12)]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 
 MAX_TITLE = 80  # characters of a heading in a path; under splitter.MAX_WORD, so that no word of it is too long
 MAX_PATH = 200  # characters; of a longer one the outermost headings are left out
 _BETWEEN = " > "
+_DEEPEST = 1 + MAX_PATH // len(f"{_BETWEEN}x")  # headings in a path at most, a character each
 
 
 class HeadingPaths:
@@ -20,22 +22,19 @@ class HeadingPaths:
         self, headings: Iterable[Sequence[int | str]], fits: Callable[[str], bool] = lambda path: True
     ) -> None:
         self._starts: list[int] = []
-        self._paths = [""]
+        self._titles: list[tuple[str, ...]] = [()]
+        self._join = cache(partial(_join, fits=fits))  # and only of those that are asked for: to count tokens takes time
         open_ones: list[tuple[int, str]] = []
-        known: dict[tuple[str, ...], str] = {}
         for start, level, title in headings:
             while open_ones and open_ones[-1][0] >= int(level):
                 open_ones.pop()
             open_ones.append((int(level), _shortened(str(title))))
-            titles = tuple(shown for _, shown in open_ones)
-            if titles not in known:
-                known[titles] = _join(titles, fits)
             self._starts.append(int(start))
-            self._paths.append(known[titles])
+            self._titles.append(tuple(shown for _, shown in open_ones[-_DEEPEST:]))
 
     def at(self, offset: int) -> str:
         """The path that holds at an offset of the page; a heading is under itself. Empty before the first one."""
-        return self._paths[bisect_right(self._starts, offset)]
+        return self._join(self._titles[bisect_right(self._starts, offset)])
 
     def begin(self, offset: int) -> int:
         """Where the nearest heading at or before an offset starts, else 0."""
@@ -53,7 +52,7 @@ def _shortened(title: str) -> str:
     return title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1].rstrip()}…"
 
 
-def _join(titles: Sequence[str], fits: Callable[[str], bool]) -> str:
+def _join(titles: tuple[str, ...], fits: Callable[[str], bool]) -> str:
     for first in range(len(titles)):
         path = _BETWEEN.join(titles[first:])
         if len(path) <= MAX_PATH and fits(path):

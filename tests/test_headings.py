@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rag.headings import MAX_PATH, MAX_TITLE, HeadingPaths, embedded_text
 
 
@@ -24,6 +26,18 @@ def test_long_paths_lose_their_outermost_headings() -> None:
     assert [title[0] for title in titles] == ["3", "4"]
     assert HeadingPaths([(0, 1, "One"), (0, 2, "Two")], lambda path: len(path) < 4).at(0) == "Two"
     assert HeadingPaths([(0, 1, "One")], lambda path: False).at(0) == ""
+
+
+@pytest.mark.timeout(20)
+def test_headings_without_end_take_no_time() -> None:
+    """Org's levels have no bound; a path is made where a chunk begins, not of each heading."""
+    asked: list[str] = []
+    deep = HeadingPaths([(level, level, f"h{level}") for level in range(4000)], lambda path: not asked.append(path))
+    assert not asked
+    assert deep.at(4000).endswith("h3998 > h3999") and MAX_PATH - 10 < len(deep.at(4000)) <= MAX_PATH
+    assert deep.at(2) == "h0 > h1 > h2" and len(asked) == 2
+    letters = HeadingPaths([(level, level, "x") for level in range(100)]).at(100)
+    assert len(letters) == MAX_PATH - 3  # not a heading more would fit
 
 
 def test_text_without_headings_is_embedded_as_it_is() -> None:

@@ -18,6 +18,7 @@ Style = Literal["", "outline", "flowing", "hashes", "markdown", "rst", "org"]
 Heading = tuple[int, int, str]  # start, level, title
 
 _MAX_MISSES = 100  # titles of an outline that are looked for in vain on one page
+_LONGEST = 500  # characters that are read of a title: what looks for marks takes time by the square of them
 _BEFORE = (
     r"^[ \t]*(?:#{1,6} +)?(?:(?:chapter|section|part) +)?(?:(?:\d{1,3}|[a-z]{1,4}(?=[.):]))[\d.]{0,12}[.):]?[ \t]+)?"
 )
@@ -29,9 +30,8 @@ _NO_TITLE = re.compile(r"[ \t]{4}|\t|[ \t]*(?:[-+*>|]|\d{1,9}[.)])[ \t]")  # cod
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _MARKS = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)|[ \t]+#+[ \t]*$|[ \t]*\{[#.][^}]*\}[ \t]*$")
 _ADORNED = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*")
-_ORG = re.compile(
-    r"^(\*+)[ \t]+(?:(?:TODO|DONE)[ \t]+)?(?:\[#\w\][ \t]+)?(\S.*?)(?:[ \t]+:[\w@:]+:)?[ \t]*$", re.MULTILINE
-)
+_ORG = re.compile(r"^(\*+)[ \t]+(?:(?:TODO|DONE)[ \t]+)?(?:\[#\w\][ \t]+)?(\S.*)$", re.MULTILINE)
+_TAGS = re.compile(r"(?:[ \t]+:[\w@:]+:)?[ \t]*$")
 
 
 def mark_headings(pages: Sequence[Document], style: Style) -> None:
@@ -62,7 +62,7 @@ def _placed(text: str, outline: Sequence[tuple[int, str]], position: int, keep: 
     """Each title with the line that is it, else the first that begins with it. `keep`: else with the one before it."""
     misses = 0
     for level, title in outline:
-        words = title.split()
+        words = _beginning(title).split()
         match = None
         if words and misses < _MAX_MISSES:
             line = _BEFORE + r"\s+".join(map(re.escape, words))
@@ -104,10 +104,11 @@ def _markdown(text: str) -> Iterator[Heading]:
                 yield start, len(match[1]), title
             before = (start, "", True)
         elif (match := _UNDERLINE.fullmatch(line)) and before[1] and before[2]:
-            yield before[0], 1 if match[1][0] == "=" else 2, before[1]
+            if title := _plain(before[1]):
+                yield before[0], 1 if match[1][0] == "=" else 2, title
             before = (start, "", True)
         else:
-            title = "" if _NO_TITLE.match(line) else _plain(line)
+            title = "" if _NO_TITLE.match(line) else line.strip()
             before = (start, title, not before[1])
 
 
@@ -136,7 +137,7 @@ def _rst(text: str) -> Iterator[Heading]:
 
 def _org(text: str) -> Iterator[Heading]:
     for match in _ORG.finditer(text):
-        yield match.start(), len(match[1]), match[2]
+        yield match.start(), len(match[1]), _TAGS.sub("", match[2][:_LONGEST], count=1)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -148,7 +149,13 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _plain(title: str) -> str:
     """A title without the marks of links, of emphasis and of code."""
-    return " ".join(_MARKS.sub("", _LINK.sub(r"\1", title)).split())
+    return " ".join(_MARKS.sub("", _LINK.sub(r"\1", title[:_LONGEST])).split())
+
+
+def _beginning(title: str) -> str:
+    """A title, or as many of its first words as are read of it."""
+    title = " ".join(title.split())
+    return title if len(title) <= _LONGEST else title[:_LONGEST].rpartition(" ")[0]
 
 
 _STYLES: dict[str, Callable[[str], Iterator[Heading]]] = {

@@ -190,3 +190,20 @@ def test_files_in_an_archive_keep_their_own_headings() -> None:
 def test_titles_hold_nothing_that_text_may_not() -> None:
     (page,) = load_bytes("<h1>Man\x02ual\ufeff</h1><p>Read it.".encode(), "a.html")
     assert page.metadata["headings"] == [[0, 1, "Manual"]]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.md", "# Title\n\nwide" + " " * 200_000 + "line\n"),
+        ("a.md", "# Title\n\n" + "[" * 200_000 + "\n"),
+        ("a.md", "# Title\n\n# wide" + " " * 200_000 + "title\n"),
+        ("a.org", "* Title\n* wide" + " " * 200_000 + "title\n"),
+        ("a.html", f"<h1>Title</h1><h2>{'word ' * 400_000}</h2><p>text</p>"),
+    ],
+)
+def test_a_line_without_end_takes_no_time(name: str, text: str) -> None:
+    (page,) = load_bytes(text.encode(), name)
+    assert page.metadata["headings"][0][2] == "Title"
+    assert all(len(title) <= 500 for _, _, title in page.metadata["headings"])

@@ -7,6 +7,7 @@ a second, so that is what a question waits, and all that ingestion loses is the 
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 
 LONGEST = 30.0  # seconds that a batch waits at most, so that questions without end do not stop ingestion for good
 RESERVED = 0.1  # seconds that a turn is kept for the thread that had it: it may only be between two passages
+LAPSE = 2.0  # seconds without a turn or a wait for one after which a thread's next is that of another question
 
 
 class Precedence:
@@ -58,7 +60,10 @@ class Turns:
 
     @contextmanager
     def take(self, *, last: bool = False) -> Iterator[None]:
-        """Wait for this thread's turn, and have it; after the `last` one its next is that of another question."""
+        """Wait for this thread's turn, and have it; after the `last` one its next is that of another question.
+
+        So it is after LAPSE, too: a question that is refused has no last turn, and its thread answers others.
+        """
         place = self._place()
         with self._changed:
             self._waiting.append(place)
@@ -68,6 +73,8 @@ class Turns:
             finally:
                 self._waiting.remove(place)
             self._taken = True
+        if last:  # now: what is streamed may be ended by another thread
+            self._mine.place = None
         try:
             yield
         finally:
@@ -75,13 +82,14 @@ class Turns:
                 self._taken = False
                 self._last, self._released = (-1 if last else place), time.monotonic()
                 self._changed.notify_all()
-            if last:
-                self._mine.place = None
+            self._mine.left = time.monotonic()
 
     def _place(self) -> int:
-        if getattr(self._mine, "place", None) is None:
-            self._mine.place = next(self._numbers)
-        return int(self._mine.place)
+        place: int | None = getattr(self._mine, "place", None)
+        if place is None or time.monotonic() - self._mine.left > LAPSE:
+            place = self._mine.place = next(self._numbers)
+            self._mine.left = math.inf
+        return place
 
     def _wait(self, place: int) -> float | None:
         """Seconds until it may be the turn of this place; None: until something changes."""

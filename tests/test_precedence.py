@@ -103,6 +103,51 @@ def test_a_turn_is_not_kept_for_long() -> None:
 
 
 @pytest.mark.timeout(30)
+@pytest.mark.parametrize("ended", ["refused", "by another thread"])
+def test_the_place_of_a_question_that_is_over_is_not_that_of_the_next(
+    ended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread answers one question after another; the later one is not to go before those that waited."""
+    monkeypatch.setattr(rag.precedence, "LAPSE", 0.05 if ended == "refused" else 1000)
+    turns, read = Turns(), list[str]()
+    stopped, waiting = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with turns.take():
+            pass
+        if ended == "refused":
+            time.sleep(0.2)
+        else:
+            stream = turns.take(last=True)
+            stream.__enter__()
+            closer = threading.Thread(target=stream.__exit__, args=(None, None, None))
+            closer.start()
+            closer.join()
+        stopped.set()
+        waiting.wait(10)
+        with turns.take():
+            read.append("the next of the first")
+
+    def second() -> None:
+        with turns.take():
+            read.append("the second")
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    stopped.wait(10)
+    with turns.take():
+        threads[1].start()
+        while not turns._waiting:
+            time.sleep(0.01)
+        waiting.set()
+        while len(turns._waiting) < 2:
+            time.sleep(0.01)
+    for thread in threads:
+        thread.join(10)
+    assert read == ["the second", "the next of the first"]
+
+
+@pytest.mark.timeout(30)
 def test_turns_are_one_at_a_time_and_an_error_gives_one_back() -> None:
     turns, inside, most = Turns(), list[int](), list[int]()
 

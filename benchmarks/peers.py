@@ -3,8 +3,8 @@
 PYTHON is the interpreter of a virtual environment with benchmarks/requirements-peers.txt. Every arm embeds by the same
 weights and reads the same files, in turns, each in a process of its own; the peers in the code of their own tutorials,
 which keep their vectors in memory, while Footnote writes a library to the disk. "Ingest" is the seconds from the start
-of the process, imports and model included, to the first search; "search" the median of ten, by a question each. Ratios
-are of one round; printed are their medians, with the least and the greatest.
+of the process, imports and models included, to what the first search found; "search" the median of ten, by a question
+each. Ratios are of one round; printed are their medians, with the least and the greatest.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def told(theirs: list[dict[str, float]], ours: list[dict[str, float]], what: str
 def measure(arm: Callable[[Path, str], Callable[[str], int]], folder: Path, weights: str) -> dict[str, float]:
     """Seconds to searchable, and of a search; an arm that finds nothing is an error."""
     search = arm(folder, weights)
+    search("Is anybody there?")  # some load what questions need only now, some have by now
     ingest = time.perf_counter() - BEGAN
-    search("Is anybody there?")
     seconds = []
     for question in QUESTIONS:
         began = time.perf_counter()

@@ -1,6 +1,7 @@
 """The benchmarks that have no test file of their own, at their smallest."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from format_files import CASES
 from hashed_library import HashedEmbeddings
 
 from benchmarks import answering, peers, plots, results, retrieval, scale, throughput
+from rag.config import Settings
 from rag.evaluate_table import Results
+from rag.library import Library
 from rag.ranking import LONGEST, Weights
 
 
@@ -132,6 +135,34 @@ def test_the_prompts_are_replayed_one_after_another() -> None:
     assert 0.02 <= first < end - 0.01
     refused, all_of_it = answering.replay(Engine(), [("Does it say?", 1)])
     assert refused == all_of_it
+
+
+def test_one_model_answers_in_the_place_of_another(settings: Settings) -> None:
+    own: Any = object()
+    other: Any = object()
+    library = Library(settings)
+    library._llms._models[settings.llm_model] = own
+    with answering.answered_by(library, other):
+        assert library.load_llm() is other
+    assert library.load_llm() is own
+
+
+def test_what_an_arm_loads_for_its_first_search_counts(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def arm(folder: Path, weights: str) -> Callable[[str], int]:
+        def search(question: str) -> int:
+            if not asked:
+                time.sleep(0.3)  # it loads what questions need
+            asked.append(question)
+            return 1
+
+        return search
+
+    began = time.perf_counter()
+    taken = peers.measure(arm, tmp_path, "")
+    assert taken["ingest"] >= began - peers.BEGAN + 0.3
+    assert taken["search"] < 0.2
 
 
 def test_peers_are_told_by_the_rounds_own_ratios() -> None:

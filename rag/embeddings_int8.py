@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -46,8 +47,10 @@ def quantize(
     """
     passages = read_passages(_PASSAGE)
     step(0, _STEPS)
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    for left in target.parent.glob(f"{target.name}.*partial"):
+        shutil.rmtree(left, ignore_errors=True)
+    # A name of its own each time: the child of a process that was killed may go on writing to the one before
+    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.partial")
     partial.mkdir()
     _calibrate(folder, converted / MODEL_FILE, [*passages, *read_passages(_LONG)], conversion, partial / MODEL_FILE)
     step(1, _STEPS)

@@ -91,13 +91,30 @@ def test_what_is_made_is_checked(
         for name in ("openvino_model.xml", "openvino_model.bin"):
             (target.parent / name).write_text("whole")
 
-    engines = {"base": Scripted(cost=20), "int8.partial": quick, "int8": quick}
+    engines = {"base": Scripted(cost=20)}
     monkeypatch.setattr(int8, "_calibrate", calibrate)
-    monkeypatch.setattr(int8, "OpenvinoEmbeddings", lambda _, made_in, *__: engines[made_in.name])
+    monkeypatch.setattr(int8, "OpenvinoEmbeddings", lambda _, made_in, *__: engines.get(made_in.name, quick))
     made = int8.quantize(tmp_path, tmp_path / "base", BASE, tmp_path / "int8", lambda done, total: None)
     assert made.refusal.startswith(refusal) and bool(made.refusal) == bool(refusal)
-    assert read_conversion(tmp_path / "int8") == made and not (tmp_path / "int8.partial").exists()
+    assert read_conversion(tmp_path / "int8") == made and not list(tmp_path.glob("*.partial"))
     assert (tmp_path / "int8/openvino_model.bin").exists() == (not refusal), "what is refused takes no disk"
+
+
+def test_what_a_killed_run_left_is_removed_and_not_written_to_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its child may still be writing: what it writes must not become part of what is made now."""
+    folders: list[Path] = []
+
+    def killed(folder: Path, model: Path, texts: list[str], conversion: Conversion, target: Path) -> None:
+        folders.append(target.parent)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(int8, "_calibrate", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            int8.quantize(tmp_path, tmp_path / "base", BASE, tmp_path / "int8", lambda done, total: None)
+    assert folders[0] != folders[1] and list(tmp_path.iterdir()) == [folders[1]]
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ _LONGEST = 500  # characters that are read of a title: what looks for marks take
 _BEFORE = (
     r"^[ \t]*(?:#{1,6} +)?(?:(?:chapter|section|part) +)?(?:(?:\d{1,3}|[a-z]{1,4}(?=[.):]))[\d.]{0,12}[.):]?[ \t]+)?"
 )
+_BEFORE_IT = re.compile(_BEFORE, re.MULTILINE | re.IGNORECASE)
 _HASHES = re.compile(r"^(#{1,6}) (?!.* \| )(\S.*)$", re.MULTILINE)  # with bars between cells it is a row of a table
 _ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(\S.*)")
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
@@ -64,6 +65,10 @@ def _placed(text: str, outline: Sequence[tuple[int, str]], position: int, keep: 
     for level, title in outline:
         words = _beginning(title).split()
         match = None
+        if words and not keep and (line_at := _own_line(text, " ".join(words), position)):
+            yield line_at[0], level, " ".join(words)
+            position = line_at[1]
+            continue
         if words and misses < _MAX_MISSES:
             line = _BEFORE + r"\s+".join(map(re.escape, words))
             for form in (rf"{line}[ \t]*$", rf"{line}(?!\w)"):
@@ -74,6 +79,15 @@ def _placed(text: str, outline: Sequence[tuple[int, str]], position: int, keep: 
             position = match.end()
         elif words and keep:
             yield position, level, " ".join(words)
+
+
+def _own_line(text: str, title: str, position: int) -> tuple[int, int] | None:
+    """Start and end of a title that stands as our loaders write it, by far the most: no pattern is compiled for it."""
+    at = text.find(title, position)
+    start, end = text.rfind("\n", 0, max(at, 0)) + 1, at + len(title)
+    if at < 0 or start < position or text[end : end + 1] not in ("\n", "") or not _BEFORE_IT.fullmatch(text, start, at):
+        return None
+    return at - len(text[start:at].lstrip()), end
 
 
 def _hashed(text: str) -> Iterator[Heading]:

@@ -12,6 +12,7 @@ from office_files import W, docx, epub, odf, paragraph
 from pptx import Presentation
 
 from rag.loaders import load_bytes
+from rag.loaders_headings import mark_headings
 from rag.splitter import split_documents
 
 MARKDOWN = """---
@@ -207,3 +208,13 @@ def test_a_line_without_end_takes_no_time(name: str, text: str) -> None:
     (page,) = load_bytes(text.encode(), name)
     assert page.metadata["headings"][0][2] == "Title"
     assert all(len(title) <= 500 for _, _, title in page.metadata["headings"])
+
+
+@pytest.mark.timeout(30)
+def test_headings_without_number_are_found() -> None:
+    lines = [line for number in range(100_000) for line in (f"## Part {number}", "", f"It is part {number}.", "")]
+    page = Document("\n".join(lines), metadata={"outline": [(2, f"Part {number}") for number in range(100_000)]})
+    mark_headings([page], "outline")
+    found = page.metadata["headings"]
+    assert len(found) == 100_000
+    assert all(page.page_content.startswith(f"## {title}\n", start) for start, _, title in found)

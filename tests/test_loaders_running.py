@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import pairwise
 
 import pytest
 from fpdf import FPDF
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from rag.loaders import load_bytes
+from rag.loaders_headings import mark_headings
 from rag.loaders_running import mark_bodies
-from rag.splitter import document_text, split_documents
+from rag.splitter import PAGE_BREAK, document_text, split_documents
 
 HEADER = "Kestrel Works - K3 maintenance manual"
 FOOTER = "Confidential, for service partners only"
@@ -118,3 +122,36 @@ def test_a_few_pages_and_blank_ones_are_left_alone() -> None:
     assert bodies("", *[f"{HEADER}\nb{'w' * n}" for n in range(5)], " \n", HEADER) == [
         "", f"{HEADER}\nb", "bw", "bww", "bwww", "bwwww", "", "",
     ]  # fmt: skip
+
+
+_LINE = st.sampled_from(
+    [HEADER, "Page {}", "{}", "Step {}", "# Title", "a word", "  in", "| x | y |", "\u05e9\u05dc", ""]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(_LINE | st.text("ab \t\n#1\u202e\U0001f600", max_size=40), max_size=9), min_size=1, max_size=8),
+    st.lists(st.tuples(st.integers(0, 6), st.sampled_from(["Title", "a word", "nowhere"])), max_size=4),
+)
+def test_chunks_hold_all_of_each_body_and_nothing_else(made: list[list[str]], outline: list[tuple[int, str]]) -> None:
+    pages = [
+        Document(
+            "\n".join(line.format(number) for line in lines),
+            metadata={"page": number, "page_label": None, "outline": outline},
+        )
+        for number, lines in enumerate(made, start=1)
+    ]
+    mark_bodies(pages)
+    mark_headings(pages, "flowing")
+    wanted, offset = set(), 0
+    for page in pages:
+        text = page.page_content
+        begin, stop = page.metadata.get("body", (0, len(text)))
+        wanted |= {offset + at for at in range(begin, stop) if not text[at].isspace()}
+        offset += len(text) + len(PAGE_BREAK)
+    spans = [(chunk.metadata["start"], chunk.metadata["end"]) for chunk in chunks_of(pages)]
+    whole = document_text(pages)
+    held = {at for start, end in spans for at in range(start, end) if not whole[at].isspace()}
+    assert held == wanted
+    assert all(one[0] < other[0] and one[1] < other[1] for one, other in pairwise(spans))

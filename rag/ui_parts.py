@@ -24,6 +24,7 @@ element.addEventListener('change', () => {
     trigger('choose', {...chosen, serial: ++serial});
 });
 """
+COUNTED = "serial: window.footnoteClicks = (window.footnoteClicks ?? 0) + 1"
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 Patch = dict[Any, Any]
 
@@ -224,11 +225,12 @@ def part(elem_id: str, value: str = "", script: str = "", **events: str) -> Any:
     """An HTML part of the page.
 
     `events`: a click on what matches the selector triggers it, with its data-* values and, in a form, what the form's
-    first field holds as `value`. `script` runs once, when the part is there.
+    first field holds as `value`; `serial` counts the clicks on all parts of the page. `script` runs once, when the part
+    is there.
     """
     script += "".join(
         f"element.addEventListener('click', e => {{ const hit = e.target.closest('{selector}'); if (hit) "
-        f"trigger('{event}', {{...hit.dataset, value: hit.form?.elements[0]?.value ?? ''}}); }});"
+        f"trigger('{event}', {{...hit.dataset, value: hit.form?.elements[0]?.value ?? '', {COUNTED}}}); }});"
         for event, selector in events.items()
     )
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=script or None)

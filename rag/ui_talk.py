@@ -178,7 +178,9 @@ class TalkEvents:
 
     def cite(self, tab: Session, event: gr.EventData) -> Patch:
         """Open the passage of a number."""
-        turn, source = number(event, "turn"), number(event, "n")
+        turn, source, serial = number(event, "turn"), number(event, "n"), number(event, "serial")
+        if not tab.is_latest("cite", serial):  # it comes after what was chosen later
+            return {self._parts.proof: gr.skip()}
         if tab.citation(turn, source) is None:
             return {self._parts.proof: render.render_problem(tab.texts, tab.texts.PROOF_LOST)}
         tab.shown, tab.opened, tab.reader = turn, source, None

@@ -71,6 +71,12 @@ def answered(tab: Any, question: str = QUESTION) -> None:
     expect(tab.locator("#ask-button")).to_be_visible()
 
 
+def heard(fakes: Fakes, folder: Path) -> None:
+    """The last source is a recording, which `talking` opens."""
+    fakes.sources = (*fakes.sources[:2], citation(3, "Service call.wav", 2, CITED, 0.4))
+    fakes.recording, fakes.file = Recording(41.5, "audio/wav"), recorded(folder / "Service call.wav", 60)
+
+
 def talking(tab: Any, fakes: Fakes) -> Iterator[str]:
     """The views of a conversation."""
     yield "empty"
@@ -172,8 +178,7 @@ def test_no_view_has_a_serious_violation(
     monkeypatch.setattr(ui_removal, "UNDO_S", 60)
     fakes = Fakes([*LIBRARY, *(document(100 + number, f"{number:03}.txt", 1, 2) for number in range(60))], pace=0.01)
     pictured(fakes)
-    fakes.sources = (*fakes.sources[:2], citation(3, "Service call.wav", 2, CITED, 0.4))
-    fakes.recording, fakes.file = Recording(41.5, "audio/wav"), recorded(tmp_path / "Service call.wav", 60)
+    heard(fakes, tmp_path)
     if views is visiting:
         fakes.apart, fakes.asked = True, ("default", "visitor")
     running: Site = site(fakes, starters=("First?",))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from page_fakes import LIBRARY, Fakes, document
-from test_browser_axe import browsing, on_a_phone, talking
+from test_browser_axe import browsing, heard, on_a_phone, talking
 from test_browser_page import Site, browser, pictured, site  # noqa: F401  (the fixtures)
 
 from rag import ui_removal
@@ -27,12 +28,14 @@ def foreign(running: Site) -> list[str]:
 def test_no_view_asks_another_machine(
     site: Any,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     views: Any,
     width: int,
 ) -> None:
     monkeypatch.setattr(ui_removal, "UNDO_S", 60)
     fakes = Fakes([*LIBRARY, *(document(100 + number, f"{number:03}.txt", 1, 2) for number in range(60))], pace=0.01)
     pictured(fakes)
+    heard(fakes, tmp_path)
     running: Site = site(fakes, starters=("First?",))
     tab = running.tab(width)
     tab.on("websocket", lambda socket: running.requests.append(socket.url))

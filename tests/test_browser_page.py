@@ -424,6 +424,7 @@ def test_the_arrows_are_followed_however_fast_they_are(site: Any) -> None:
     ask(tab)
     expect(tab.locator("#ask-button")).to_be_visible()
     numbers = tab.locator("#answer .n")
+    expect(numbers).to_have_count(4)
     numbers.nth(0).focus()
     for _ in range(3):
         tab.keyboard.press("ArrowRight")

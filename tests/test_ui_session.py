@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from page_fakes import Fakes
+from page_fakes import SOURCES, Fakes
 
 from rag.errors import LibraryError, ModelError, RagError
 from rag.types import Answer, AnswerEvent, FileReport, Progress, Sources, Timings, Token
@@ -182,6 +182,17 @@ def test_a_timer_that_finds_an_upload_done_does_not_end_it_with_an_error(tmp_pat
     drawn = [talk.poll(tab) and step for step in library.add(tab)]
     assert tab.adding == []
     assert parts.column.uploads in drawn[-1]
+
+
+def test_a_number_that_was_overtaken_on_its_way_is_not_opened() -> None:
+    fakes = Fakes()
+    with gr.Blocks():
+        parts = build_parts()
+    talk = TalkEvents(parts, fakes.actions(), Drawing(parts, fakes.actions(), Files(), 24), gate())
+    tab = Session(owner="", turns=[TurnView("q", "done", SOURCES)])
+    for serial, number, opened in ((10, 1, 1), (30, 3, 3), (20, 2, 3)):
+        talk.cite(tab, gr.EventData(None, {"turn": "0", "n": str(number), "serial": serial}))
+        assert tab.opened == opened
 
 
 def test_numbers_from_the_browser_find_only_what_is_there() -> None:

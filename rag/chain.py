@@ -39,6 +39,8 @@ from rag.retriever import LibraryRetriever
 from rag.timings import make_timings
 from rag.types import Answer, AnswerEvent, Citation, Sentence, Sources, Timings, Token, Turn
 
+warnings.simplefilter("ignore", LangChainDeprecationWarning)  # we know; leaving it means changing this file
+
 _SURE = 0.75  # from here on an answer stands though the check of words finds it in no source, as with a translation
 _SLACK_TOKENS = 16  # tokenizers may join or part tokens where texts meet
 
@@ -108,20 +110,18 @@ def build_chain(
     llm: BaseChatModel, retriever: BaseRetriever, prompt: ChatPromptTemplate, **llm_kwargs: Any
 ) -> BaseRetrievalQA:
     """A RetrievalQA chain of type "stuff" with one of our prompts; `llm_kwargs` go into each call of the model."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LangChainDeprecationWarning)  # we know; leaving it means changing this file
-        chain = RetrievalQA.from_chain_type(
-            llm,
-            chain_type="stuff",
-            retriever=retriever,
-            return_source_documents=True,
-            chain_type_kwargs={
-                "prompt": prompt,
-                "document_prompt": SOURCE,
-                "document_variable_name": "context",
-                "document_separator": SOURCE_SEPARATOR,
-            },
-        )
+    chain = RetrievalQA.from_chain_type(
+        llm,
+        chain_type="stuff",
+        retriever=retriever,
+        return_source_documents=True,
+        chain_type_kwargs={
+            "prompt": prompt,
+            "document_prompt": SOURCE,
+            "document_variable_name": "context",
+            "document_separator": SOURCE_SEPARATOR,
+        },
+    )
     chain.combine_documents_chain.llm_chain.llm_kwargs = llm_kwargs  # type: ignore[attr-defined]  # of a stuff chain
     return chain
 

@@ -23,6 +23,10 @@ from rag.embeddings_openvino import MODEL_FILE, Conversion, OpenvinoEmbeddings, 
 from rag.embeddings_torch import TorchEmbeddings
 from rag.errors import ModelError
 
+# For good: other threads load libraries meanwhile, and what they silence would be heard again at the end of a block.
+warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+
 LEAST_COSINE = 0.999  # between the vectors of an engine and those of torch in fp32
 _PARAGRAPH = (
     "The kettle was returned on a Tuesday with a note: the lid no longer closes, and the base hums for a minute after "
@@ -137,14 +141,13 @@ def _graph(model: TorchEmbeddings) -> Any:
 
 @contextmanager
 def _hushed() -> Iterator[None]:
-    """Without the warnings of a tracer that looks at every attribute, deprecated ones too."""
+    """Without the complaints of attributes that are deprecated: a tracer looks at every one."""
     loggers = [logging.getLogger(name) for name in ("sentence_transformers", "transformers")]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings(action="ignore"):
-            yield
+        yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -32,6 +32,8 @@ from rag.loaders import load_documents
 from rag.splitter import PAGE_BREAK
 from rag.types import Embedder, Progress
 
+warnings.simplefilter("ignore", LangChainDeprecationWarning)  # of what everyone writes
+
 CHUNK_SIZE, CHUNK_OVERLAP, TOP_K = 1000, 20, 4
 _BATCH = 32
 _UNKNOWN = re.compile(
@@ -116,9 +118,7 @@ def embed_plainly(chunks: Sequence[Document], embeddings: Embedder, path: Path) 
 
 def build_plain_chain(llm: BaseChatModel, retriever: NearestRetriever) -> Any:
     """RetrievalQA of type "stuff" as it comes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LangChainDeprecationWarning)  # it is what everyone writes
-        return RetrievalQA.from_chain_type(llm, chain_type="stuff", retriever=retriever, return_source_documents=True)
+    return RetrievalQA.from_chain_type(llm, chain_type="stuff", retriever=retriever, return_source_documents=True)
 
 
 def says_unknown(text: str) -> bool:

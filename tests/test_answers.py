@@ -35,7 +35,7 @@ THREADS = lines("sample_threads.jsonl")
 # What the default models get wrong, measured. These are refused though their passage is read, or cite another edition:
 NOT_CITED = {"board-letter", "calls-fuse", "faq-rooibos", "manual-2026-minimum", "study-rig"}
 # and these are answered with something near, since every name in them occurs in the library.
-NOT_REFUSED = {"refuse-auditor", "refuse-k5-descaling", "refuse-pension"}
+NOT_REFUSED = {"refuse-auditor", "refuse-parking-fee"}
 
 
 def sources(case: dict[str, Any]) -> list[str]:
@@ -106,7 +106,7 @@ def test_figures(answers: dict[str, Answer]) -> None:
     assert facts >= 0.7 * len(asked)
     assert cited >= 0.85 * len(asked)
     assert lost <= 0.12 * len(asked)
-    assert refused >= 13
+    assert refused >= 14
 
 
 def test_every_citation_is_the_text_at_its_offsets(library: Library, answers: dict[str, Answer]) -> None:

@@ -39,10 +39,14 @@ LIGHTHOUSE_ASKED = "How much does the lamp of the Veldmoor lighthouse weigh?"
 ORCHARD = "The orchard of Quillbeck grows 212 medlar trees. Its gate is painted violet every second spring.\n"
 ORCHARD_ASKED = "How many medlar trees does the orchard of Quillbeck grow?"
 
-SAID = ("Keep the receipt in a safe place.", "Call the service line on Monday morning.")
-SAID_ASKED = "When should the service line be called?"
+SAID = ("Keep the receipt in a safe place.", "Call the boiler inspector on Monday morning.")
+SAID_ASKED = "When should the boiler inspector be called?"
 WRITTEN = ("The harbour lamp was lit at dusk.", "It burned for seven hours.", "Nobody saw the boat return.")
 WRITTEN_ASKED = "For how many hours did the harbour lamp burn?"
+
+CUT_SHORT = (
+    r"AbortError: signal is aborted|(Error: )?Connection errored out"  # what a page says of itself that is reloaded
+)
 
 Open = Callable[[AppProcess], Any]
 
@@ -77,7 +81,7 @@ def open_tab(browser: Any) -> Iterator[Open]:  # noqa: F811
     for context in contexts:
         context.close()
     assert [url for url in requests if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
-    assert complaints == []
+    assert [each for each in complaints if not re.match(CUT_SHORT, each)] == []
 
 
 @pytest.fixture
@@ -190,7 +194,9 @@ def test_under_the_rectangles_on_the_page_stands_what_is_cited(tab: Any) -> None
     data = (ROOT / "sample_docs" / "k3-manual-2026.pdf").read_bytes()
     cited = squeezed(tab.locator("#proof mark").text_content())
     assert text_under(data, int(page[1]) - 1, marks_on(tab, best=False)) == cited
-    assert "wipethecontactsdry" in text_under(data, int(page[1]) - 1, marks_on(tab, best=True))
+    best = text_under(data, int(page[1]) - 1, marks_on(tab, best=True))
+    assert best in cited
+    assert re.search("kettlenotseatedonthebase|wipethecontactsdry", best.lower())  # either cell of the row of E3
 
 
 def test_settings_act_and_the_model_alone_answers_beside_the_documents(tab: Any) -> None:

@@ -167,10 +167,9 @@ def test_a_fact_is_answered_from_the_one_passage_that_states_it(
 def test_closing_the_answer_ends_the_reading_at_the_next_passage() -> None:
     llm = model("Yes.", first=("No", 0.9))
     events = ask(llm, texts=["Descale it."] * 50)
-    llm._turn.acquire()  # as if another question were being answered
-    assert isinstance(next(events), Sources)
-    events.close()  # type: ignore[attr-defined]
-    llm._turn.release()
+    with llm._turns.take():  # as if another question were being answered
+        assert isinstance(next(events), Sources)
+        events.close()  # type: ignore[attr-defined]
     time.sleep(0.2)
     assert len(llm._judged) <= 1
 

@@ -179,8 +179,8 @@ def beside_engine(library: Library, ours: GgufChatModel, bare: Any, questions: S
         show(f"first word, {read} passages read, beside the engine alone", asked.first, first)
         show("end of that answer", asked.end, end)
     ours._pipeline = recorder._engine
-    tell("to the first word: Footnote takes", firsts)
-    tell("to the end: Footnote takes", ends)
+    tell("time to the first word, beside the bare engine's on the same prompts", firsts)
+    tell("time to an answer's end, beside the bare engine's on the same prompts", ends)
 
 
 def replay(engine: Any, calls: Sequence[Call]) -> tuple[float, float]:
@@ -223,7 +223,7 @@ def two_askers(library: Library, ours: GgufChatModel, bare: Any, pairs: Sequence
             ratios[who].append(heard[question].first / alone.first)
             show(f"{who} of two: first word, beside asking alone", heard[question].first, alone.first)
     for who, each in ratios.items():
-        tell(f"{who} of two waits for the first word", each)
+        tell(f"time to the first word of {who} of two, beside asking alone", each)
 
 
 @contextmanager
@@ -257,7 +257,7 @@ def beside_plain(library: Library, documents: Path, questions: Sequence[str]) ->
             ratios.append(theirs["seconds"] / asked.first)
             show("first word, beside the plain chain's answer", asked.first, theirs["seconds"])
         plain.stdin.close()
-    tell("Footnote's first word comes sooner than the plain chain's answer", ratios)
+    tell("the plain chain's time to its answer, beside Footnote's to its first word", ratios)
 
 
 def be_plain(documents: Path) -> int:
@@ -279,8 +279,9 @@ def show(what: str, ours: float, other: float) -> None:
 
 
 def tell(what: str, ratios: Sequence[float]) -> None:
-    """The median, with the least and the greatest; a row too, so that it is kept."""
-    print(f"| {what} |  |  | {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |", flush=True)
+    """The median, and of several the least and the greatest; a row too, so that it is kept."""
+    spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else ""
+    print(f"| {what} |  |  | {statistics.median(ratios):.2f}{spread} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -131,6 +131,9 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     for row in _rows(results, "answering"):
         if not row["Footnote"]:
             rows.append((row["what"], f"{row['ratio']} times", "answering"))
+    for row in _rows(results, "sharing"):
+        if cell := row.get("first word, times idle"):
+            rows.append((f"time to the first word while {row['arm']}, beside idle", f"{cell} times", "sharing"))
     for row in _rows(results, "peers"):
         for what in ("ingest", "search"):
             if cell := row.get(f"{what}: times as fast"):

@@ -72,9 +72,10 @@ def main() -> int:
                     waits[arm].append(first_word(library, question))
                     before, during = rate(started, asked), rate(asked, look(library.manifest))
                 print(f"| {number + 1} | {arm} | {waits[arm][-1]:.1f} s | {before:.1f} | {during:.1f} |", flush=True)
+    print("\n| arm | first word, times idle |\n| --- | --- |")
     for arm in ARMS[1:]:
         ratios = [busy / idle for busy, idle in zip(waits[arm], waits["idle"], strict=True)]
-        print(f"{arm}: {statistics.median(ratios):.2f} times idle ({min(ratios):.2f} to {max(ratios):.2f})")
+        print(f"| {arm} | {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |")
     return 0
 
 

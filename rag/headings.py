@@ -8,8 +8,8 @@ from functools import cache, partial
 
 MAX_TITLE = 80  # characters of a heading in a path; under splitter.MAX_WORD, so that no word of it is too long
 MAX_PATH = 200  # characters; of a longer one the outermost headings are left out
-_BETWEEN = " > "
-_DEEPEST = 1 + MAX_PATH // len(f"{_BETWEEN}x")  # headings in a path at most, a character each
+BETWEEN = " > "  # one heading and the next of a path
+_DEEPEST = 1 + MAX_PATH // len(f"{BETWEEN}x")  # headings in a path at most, a character each
 
 
 class HeadingPaths:
@@ -56,7 +56,7 @@ def _shortened(title: str) -> str:
 
 def _join(titles: tuple[str, ...], fits: Callable[[str], bool]) -> str:
     for first in range(len(titles)):
-        path = _BETWEEN.join(titles[first:])
+        path = BETWEEN.join(titles[first:])
         if len(path) <= MAX_PATH and fits(path):
             return path
     return ""

@@ -229,6 +229,14 @@ def test_a_source_shows_the_headings_over_it() -> None:
     assert '<small class="path" dir="auto">Manual &gt; &lt;b&gt;Safety</small>' in page
 
 
+@pytest.mark.parametrize(("text", "shown"), [("7 Faults\nE3 is dry.", "E3 is dry."), ("7 Faultsome.", "7 Faultsome.")])
+def test_a_source_does_not_begin_with_the_heading_that_stands_above(text: str, shown: str) -> None:
+    turn = answered(Sentence("No.", ()), refused=True)
+    under = replace(turn.sources[0], headings="Manual > 7 Faults", text=text)
+    page = talk.render_sources(ENGLISH, replace(turn, sources=(under,)), 0, None)
+    assert f'<span class="start" dir="auto">{shown}</span>' in page
+
+
 def test_a_refusal_is_quiet_and_flags_nothing() -> None:
     page = talk.render_turn(
         ENGLISH, answered(Sentence("No.", ()), refused=True, text="They do not say [2] or [9]."), 0, None

@@ -53,10 +53,11 @@ class Contents:
     def report(self) -> FileReport:
         """What it comes to when it is brought in."""
         row, unread = self.candidate.row, self.unread
+        misnamed = self.pages[0].metadata.get("misnamed")
         return report_of(
             self.candidate,
             "changed" if row and row.state == "ready" else "added",
-            unread,
+            "; ".join(filter(None, (unread, misnamed))) or None,
             "partial" if unread else "ready",
             pages=sum(page.metadata["page"] is not None for page in self.pages),
             chunks=len(self.chunks),

@@ -7,7 +7,6 @@ a function `(data: bytes) -> list[Document]` in it that gives one Document per p
 from __future__ import annotations
 
 import importlib
-import logging
 import math
 import re
 import stat
@@ -23,9 +22,6 @@ from rag.loaders_running import mark_bodies
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
-
-
-logger = logging.getLogger(__name__)
 
 
 class Loader(NamedTuple):
@@ -141,7 +137,8 @@ def load_documents(
     "body" is [start, end] of that text without the headers and footers that all pages share. A page that could not be
     read has "unread" as well, the reason, and "try_again" where that may be over the next time. One that was recognised
     in a picture has "lines", (start, end, left, top, right, bottom) of each in characters and shares of the picture;
-    one that was heard has "moments", (start, end, second).
+    one that was heard has "moments", (start, end, second). The first page of a file that is not what its name says has
+    "misnamed", what it was read as, in words.
 
     Raises DocumentError, whose message completes "FILE was not added: ...", and SpeechModelNeeded if there is a
     recording and `speech` is None.
@@ -150,7 +147,12 @@ def load_documents(
     if suffix not in LOADERS and suffix not in REFUSED:
         raise DocumentError(_unknown(suffix), "unsupported")
     with run(progress, ocr, speech):
-        return load_bytes(_read(path, max_bytes), path.name)
+        data = _read(path, max_bytes)
+        pages = load_bytes(data, path.name)
+    found = true_suffix(data, path.name)
+    if LOADERS[found] != LOADERS.get(suffix):
+        pages[0].metadata["misnamed"] = f"read as {found}, which it is, whatever its name says"
+    return pages
 
 
 def load_bytes(data: bytes, name: str) -> list[Document]:
@@ -195,7 +197,6 @@ def true_suffix(data: bytes, name: str) -> str:
     if kind.suffix == ".ole" and suffix in _OLE:  # its directory is lost; the loader says in which way it is damaged
         return suffix
     if kind.suffix in LOADERS and kind.suffix not in ARCHIVES:  # of a package that lacks its parts, not the parts
-        logger.info("%s is %s by another name", name, kind.what)
         return kind.suffix
     if suffix in LOADERS and kind.suffix != ".encrypted":
         raise DocumentError(f"it is {kind.what}, not a {suffix} file{_way_out(kind.suffix)}", "unsupported")

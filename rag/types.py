@@ -228,7 +228,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What became of one file in an ingest run. `reason` says why it failed, or what of it was not read."""
+    """What became of one file in an ingest run.
+
+    `reason` says why it failed, what of it was not read, or that it is not what its name says.
+    """
 
     source: str
     path: str

@@ -81,6 +81,16 @@ def test_a_run_tells_of_each_file_and_sums_up(library: Path, docs: Path, capsys:
     assert "2 unchanged; 0 chunks embedded in " in capsys.readouterr().out
 
 
+def test_a_file_that_is_not_what_its_name_says_is_read_and_said(
+    library: Path, docs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = "<!DOCTYPE html><html><body><p>Quinces keep until March.</p></body></html>"
+    (docs / "quinces.txt").write_text(page, "utf-8")
+    assert run(library, docs) == 0
+    shown = capsys.readouterr().out.splitlines()[2]
+    assert shown == "added     quinces.txt  (1 chunks; read as .html, which it is, whatever its name says)"
+
+
 def test_json_lines(library: Path, docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (docs / "empty.txt").touch()
     assert run(library, docs, "--json") == 1

@@ -419,7 +419,11 @@ def test_pdf_flaws_make_no_noise(write: Write, caplog: pytest.LogCaptureFixture)
 
 
 def test_a_pdf_by_another_name_is_read_as_a_pdf(write: Write) -> None:
-    assert load(write("a.txt", pdf("It is a PDF.")))[0].metadata["page"] == 1
+    (page,) = load(write("a.txt", pdf("It is a PDF.")))
+    assert page.metadata["page"] == 1
+    assert page.metadata["misnamed"] == "read as .pdf, which it is, whatever its name says"
+    assert "misnamed" not in load(write("d.pdf", pdf("It is a PDF.")))[0].metadata
+    assert "misnamed" not in load(write("d.markdown", "It is text."))[0].metadata
     assert text_of(write("b.txt", "<!-- x --><!doctype HTML><p>It is a page.")) == "It is a page."
     assert text_of(write("c.md", "Write %PDF- first, and <html> tags.")) == "Write %PDF- first, and <html> tags."
 

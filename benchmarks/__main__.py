@@ -44,6 +44,8 @@ def main() -> int:
     if not options.draw:
         if options.folder is None:
             parser.error("FOLDER is missing: a folder of .txt files to embed")
+        if not any(options.folder.glob("*.txt")):
+            parser.error(f"{options.folder} holds no .txt files")
         for measurement in measurements(options.folder, options.long, options.peers):
             if options.only in (None, measurement.name):
                 status, result = measure(measurement)

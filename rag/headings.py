@@ -6,9 +6,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 
+from rag.types import BETWEEN
+
 MAX_TITLE = 80  # characters of a heading in a path; under splitter.MAX_WORD, so that no word of it is too long
 MAX_PATH = 200  # characters; of a longer one the outermost headings are left out
-BETWEEN = " > "  # one heading and the next of a path
 _DEEPEST = 1 + MAX_PATH // len(f"{BETWEEN}x")  # headings in a path at most, a character each
 
 

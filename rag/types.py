@@ -21,6 +21,7 @@ PictureProblem = Literal["gone", "changed", "unreadable", "unmarked"]
 ACCOUNT_HEADER, NAME_HEADER = "x-footnote-account", "x-footnote-name"
 SignsIn = Literal["", "form", "huggingface"]  # how visitors sign in, if they can
 
+BETWEEN = " > "  # one heading and the next of a path
 # What a page label begins with where it names its place itself ("slide 3"), instead of being printed on a page.
 _PLACES = ("slide ", "sheet ", "chapter ", "message", "attachment ", "file ", "at ")
 
@@ -71,6 +72,11 @@ class Citation:
     page_label: str | None
     document_id: int
     headings: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The innermost of its headings."""
+        return self.headings.rpartition(BETWEEN)[2]
 
     @classmethod
     def from_chunk(cls, number: int, chunk: Document) -> Citation:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from rag.headings import BETWEEN
 from rag.types import Answer, Citation, ConversationInfo, Timings, place
 from rag.ui_export import answer_text
 from rag.ui_render import UNSEEN, amount_of, escape, name_of
@@ -197,9 +196,9 @@ def _source(texts: Texts, source: Citation, index: int, on: bool) -> str:
     facts = [escape(texts.place(where) if printed == where else texts.PAGE_SHORT.format(page=printed))] if where else []
     facts.append(f'<span title="{texts.SCORE}">{source.score:.2f}</span>')
     path = f'<small class="path" dir="auto">{escape(source.headings)}</small>' if source.headings else ""
-    text, innermost = " ".join(source.text.split()), source.headings.rpartition(BETWEEN)[2]
-    if text.startswith(f"{innermost} "):  # which stands above already
-        text = text.removeprefix(innermost).lstrip()
+    text = " ".join(source.text.split())
+    if text.startswith(f"{source.heading} "):  # which stands above already
+        text = text.removeprefix(source.heading).lstrip()
     return (
         f'<button type="button" class="src{" on" if on else ""}" data-turn="{index}" data-n="{source.number}" '
         f'aria-pressed="{str(on).lower()}"><span class="n{" on" if on else ""}">{source.number}</span>'

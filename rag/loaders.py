@@ -147,9 +147,7 @@ def load_documents(
     if suffix not in LOADERS and suffix not in REFUSED:
         raise DocumentError(_unknown(suffix), "unsupported")
     with run(progress, ocr, speech):
-        data = _read(path, max_bytes)
-        pages = load_bytes(data, path.name)
-    found = true_suffix(data, path.name)
+        found, pages = _load(_read(path, max_bytes), path.name)
     if LOADERS[found] != LOADERS.get(suffix):
         pages[0].metadata["misnamed"] = f"read as {found}, which it is, whatever its name says"
     return pages
@@ -160,9 +158,15 @@ def load_bytes(data: bytes, name: str) -> list[Document]:
 
     Raises DocumentError.
     """
+    return _load(data, name)[1]
+
+
+def _load(data: bytes, name: str) -> tuple[str, list[Document]]:
+    """The suffix by content, and the pages."""
     if not data.strip():
         raise DocumentError("it is empty", "empty")
-    loader = LOADERS[true_suffix(data, name)]
+    found = true_suffix(data, name)
+    loader = LOADERS[found]
     try:
         with opened(name, len(data)):
             pages = _resolve(loader)(data)
@@ -183,7 +187,7 @@ def load_bytes(data: bytes, name: str) -> list[Document]:
     if loader == _PDF:
         mark_bodies(pages)
     mark_headings(pages, loader.headings)
-    return pages
+    return found, pages
 
 
 def true_suffix(data: bytes, name: str) -> str:

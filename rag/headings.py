@@ -24,9 +24,8 @@ class HeadingPaths:
     ) -> None:
         self._starts: list[int] = []
         self._titles: list[tuple[str, ...]] = [()]
-        self._join = cache(
-            partial(_join, fits=fits)
-        )  # and only of those that are asked for: to count tokens takes time
+        # Only those that are asked for are joined, and once: `fits` counts tokens, which takes time
+        self._join = cache(partial(_join, fits=fits))
         open_ones: list[tuple[int, str]] = []
         for start, level, title in headings:
             while open_ones and open_ones[-1][0] >= int(level):

@@ -16,15 +16,15 @@ from rag.ui_texts import ENGLISH
 POLL_S = 1.0
 # Settings that are not the server's own are kept in the browser, and all told at each change; the latest ones count
 CHOOSE = """
-let serial = 0;
 element.addEventListener('change', () => {
     const fields = [...element.querySelectorAll('[name]')].filter(field => field.value !== field.dataset.default);
     const chosen = Object.fromEntries(fields.map(field => [field.name, field.value]));
     try { localStorage.setItem('footnote-settings', JSON.stringify(chosen)); } catch {}
-    trigger('choose', {...chosen, serial: ++serial});
+    trigger('choose', {...chosen, serial: serial()});
 });
 """
-COUNTED = "serial: window.footnoteClicks = (window.footnoteClicks ?? 0) + 1"
+# Events may overtake one another: what a part sends has a number that grows, on the whole page
+SERIAL = "const serial = () => (window.footnoteSerial = (window.footnoteSerial ?? 0) + 1);"
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 Patch = dict[Any, Any]
 
@@ -173,9 +173,9 @@ def _build_shelf() -> Shelf:
     # What is looked for is sent while it is typed, a moment after the last letter
     look = """
     const told = id => element.querySelector(id).value;
-    let waiting, serial = 0;
+    let waiting;
     const look = () => trigger(
-        'look', {query: told('#look-for'), state: told('#look-state'), sort: told('#look-sort'), serial: ++serial});
+        'look', {query: told('#look-for'), state: told('#look-state'), sort: told('#look-sort'), serial: serial()});
     element.addEventListener('input', e => {
         clearTimeout(waiting);
         waiting = setTimeout(look, e.target.id === 'look-for' ? 50 : 0);
@@ -183,23 +183,17 @@ def _build_shelf() -> Shelf:
     """
     # All boxes of the page are told each time, so that no tick is lost when many are made quickly
     pick = """
-    let serial = 0;
     element.addEventListener('change', e => {
         if (!e.target.matches('[data-pick]')) return;
         const boxes = [...element.querySelectorAll('[data-pick]')];
         const told = on => boxes.filter(box => box.checked === on).map(box => box.dataset.pick).join(' ');
-        trigger('pick', {on: told(true), off: told(false), serial: ++serial});
+        trigger('pick', {on: told(true), off: told(false), serial: serial()});
     });
     """
     acts = {"again": "[data-again]", "forget": "[data-forget]"}
     with gr.Column(elem_id="shelf"):
         return Shelf(
-            head=gr.HTML(
-                render_documents.render_shelf_head(ENGLISH, Listing(), "name"),
-                elem_id="shelf-head",
-                apply_default_css=False,
-                js_on_load=look,
-            ),
+            head=part("shelf-head", render_documents.render_shelf_head(ENGLISH, Listing(), "name"), look),
             gather=build_gather(part),
             bulk=part(
                 "shelf-bulk",
@@ -225,15 +219,14 @@ def part(elem_id: str, value: str = "", script: str = "", **events: str) -> Any:
     """An HTML part of the page.
 
     `events`: a click on what matches the selector triggers it, with its data-* values and, in a form, what the form's
-    first field holds as `value`; `serial` counts the clicks on all parts of the page. `script` runs once, when the part
-    is there.
+    first field holds as `value`, and a `serial()`. `script` runs once, when the part is there.
     """
     script += "".join(
         f"element.addEventListener('click', e => {{ const hit = e.target.closest('{selector}'); if (hit) "
-        f"trigger('{event}', {{...hit.dataset, value: hit.form?.elements[0]?.value ?? '', {COUNTED}}}); }});"
+        f"trigger('{event}', {{...hit.dataset, value: hit.form?.elements[0]?.value ?? '', serial: serial()}}); }});"
         for event, selector in events.items()
     )
-    return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=script or None)
+    return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=f"{SERIAL}{script}" if script else None)
 
 
 def number(event: gr.EventData, name: str) -> int | None:

@@ -26,21 +26,20 @@ class ScopeParts:
 def build_scope(part: Build) -> ScopeParts:
     """Lay them out; `part` builds an HTML part."""
     look = """
-    let waiting, serial = 0;
+    let waiting;
     element.querySelector('input').addEventListener('input', e => {
         clearTimeout(waiting);
-        waiting = setTimeout(() => trigger('look', {query: e.target.value, serial: ++serial}), 50);
+        waiting = setTimeout(() => trigger('look', {query: e.target.value, serial: serial()}), 50);
     });
     """
     # Either collections or documents: a tick among the ones clears the others
     choose = """
-    let serial = 0;
     element.addEventListener('change', e => {
         if (!e.target.matches('[data-choose]')) return;
         const kind = e.target.dataset.choose, boxes = [...element.querySelectorAll('[data-choose]')];
         boxes.filter(box => box.dataset.choose !== kind).forEach(box => { box.checked = false; });
         const told = on => boxes.filter(box => box.dataset.choose === kind && box.checked === on).map(box => box.value);
-        trigger('choose', {kind, on: told(true).join('\\n'), off: told(false).join('\\n'), serial: ++serial});
+        trigger('choose', {kind, on: told(true).join('\\n'), off: told(false).join('\\n'), serial: serial()});
     });
     """
     with gr.Column(elem_id="scope"):

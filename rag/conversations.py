@@ -9,7 +9,6 @@ it finds nothing, and what he said is removed `hours` after his last word. The s
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import time
 from pathlib import Path
 
@@ -141,11 +140,6 @@ class Conversations(Database):
         with self._write() as db:
             db.execute(f"DELETE FROM conversations WHERE NOT ({_STAYS}) AND updated <= ?", [self._oldest()])
         self._read("PRAGMA wal_checkpoint(TRUNCATE)")  # the log, too, holds what was said
-
-    def _connection(self) -> sqlite3.Connection:
-        connection = super()._connection()
-        connection.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten, not only unlinked
-        return connection
 
     def _oldest(self) -> float:
         return time.time() - self._seconds

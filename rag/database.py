@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import Any
 
 from rag.errors import LibraryError
 
+_PATIENCE = 60  # seconds that one waits for others to have written
+
 
 class Database:
     """One file in WAL mode: readers never wait, writers take turns. Every thread has its own connection.
+
+    What is removed from it is overwritten.
 
     Raises LibraryError when the file cannot be opened, is not a database, or the disk is full. `what` names the file.
     """
@@ -36,10 +41,11 @@ class Database:
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
+            _set_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten, not only unlinked
             self._local.connection = connection
         return connection
 
@@ -90,6 +96,19 @@ class Database:
                 ) from error
             told = str(error)[:200]  # it may hold a whole damaged row
             raise LibraryError(f"{self.what} {self.path} cannot be used: {told}") from error
+
+
+def _set_wal(connection: sqlite3.Connection) -> None:
+    """Of several that open a new file at once SQLite refuses all but one this, at once, whatever the timeout."""
+    refused = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > refused:
+                raise
+            time.sleep(0.01)
 
 
 def statements(script: str) -> Iterator[str]:

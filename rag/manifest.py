@@ -336,11 +336,6 @@ class Manifest(ManifestReader):
 
     # ---- SQLite
 
-    def _connection(self) -> sqlite3.Connection:
-        connection = super()._connection()
-        connection.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten, not only unlinked
-        return connection
-
     def _has_vector(self, key: bytes) -> bool:
         return self._row("SELECT 1 FROM vectors WHERE key = ?", [key]) is not None
 

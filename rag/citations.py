@@ -17,10 +17,14 @@ _STRANDED = re.compile(r"[,;](?=[.!?]?\s*$)")  # "64.00 pounds, [2]." without it
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _STEM = 5  # letters that stand for a word's stem: "capped" and "capping" meet
-_BOUNDARY = re.compile(r"(?:(?<=[.!?…])[\"'”’)]*(?:\s*\[[\d,\s]+\])*\s+(?=[\"'“‘(]?[A-Z0-9À-Þ])|(?<=[。！？])|\n+)")
+_BOUNDARY = re.compile(  # each begins with one of a few characters, which re finds quickly
+    r"[.!?…。！？\n](?:(?<=\n)\n*|(?<=[。！？])"
+    r"|(?<=[.!?…])[\"'”’)]*(?:\s*\[[\d,\s]+\])*\s+(?=[\"'“‘(]?[A-Z0-9À-Þ]))"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:\d{1,2}|[A-Z]|Mr|Mrs|Ms|Dr|St|No|Nos|vs|etc|e\.g|i\.e|cf|p|pp|Inc|Ltd|Co|Jr|Sr|approx)\.)$"
 )
+_LONGEST = len("approx.")  # of the abbreviations
 _REFUSAL = re.compile(
     r"\b(?:documents?|sources?|texts?|passages?|context|information|excerpts?)\b.{0,60}?"
     r"\b(?:do(?:es)?|is|are|was|were)\s*(?:not|n[’']t)\b.{0,30}?"
@@ -55,10 +59,15 @@ def is_refusal(text: str) -> bool:
 
 def split_sentences(text: str) -> list[str]:
     """The sentences of a text with the white space after each; joined they give the text back."""
-    ends = [match.end() for match in _BOUNDARY.finditer(text) if not _ABBREVIATION.search(text[: match.start()])]
+    ends = [match.end() for match in _BOUNDARY.finditer(text) if not _abbreviated(text, match)]
     starts = [0, *ends]
     pieces = [text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True)]
     return [piece for piece in pieces if piece]
+
+
+def _abbreviated(text: str, boundary: re.Match[str]) -> bool:
+    end = boundary.start() + (boundary[0][0] != "\n")
+    return _ABBREVIATION.search(text, max(0, end - _LONGEST), end) is not None
 
 
 def check_answer(text: str, sources: Sequence[Citation], question: str = "") -> tuple[str, tuple[Sentence, ...]]:

@@ -31,6 +31,8 @@ from rag.models import Report
 from rag.store import VectorIndex
 from rag.types import Answer, FileReport, Scope, Sentence
 
+ANY = 10**9  # chunks, and times the chunks: a search by words is not held to fewer
+
 
 class System(ABC):
     """One way to search and answer over a folder of documents; its work is kept in `settings.library`.
@@ -141,7 +143,13 @@ class Dense(Footnote):
 
 
 class Bm25(Footnote):
-    """The nearest chunks by words alone."""
+    """The nearest chunks by words alone, every word of the question."""
+
+    def ingest(self, docs: Path) -> list[str]:
+        """Bring the documents in; see System."""
+        failed = super().ingest(docs)
+        self.library.manifest.share = self.library.manifest.most = ANY
+        return failed
 
     def search(self, question: str, k: int) -> list[tuple[Span, str]]:
         """Straight from the manifest's keyword index."""

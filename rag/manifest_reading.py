@@ -36,11 +36,19 @@ FROM documents d LEFT JOIN failures f ON f.document_id = d.id WHERE d.state IN (
 UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
 _UNSPACED_RUN = re.compile(UNSPACED + "{3,}")
 _WORD = re.compile(r"\w+")
-MATCHES = 20_000  # chunks that a search by words weighs at most, some 2 µs each; fewer are all weighed
+_LISTED = "json_each(?) AS listed"  # ids as one value, in their order: a question for each takes ten times as long
+FEW = 400  # chunks that a search by words weighs in any case
 
 
 class ManifestReader(Database):
-    """The reading side of a manifest: only what is visible, for any number of threads. Raises LibraryError."""
+    """The reading side of a manifest: only what is visible, for any number of threads. Raises LibraryError.
+
+    A search by words weighs this `share` of the chunks, and this many at the `most`, some 2 µs each: the words that
+    more of them have only blur what rare ones tell.
+    """
+
+    share = 0.25
+    most = 15_000
 
     def documents(self, collection: str | None = None) -> list[DocumentInfo]:
         """The visible documents, of one collection or of all, by source."""
@@ -107,26 +115,39 @@ class ManifestReader(Database):
         """Chunks of visible documents by id; ids that are not visible are left out."""
         from langchain_core.documents import Document  # late, as above
 
-        found = {}
-        for chunk_id in ids:
-            row = self._row(
-                "SELECT c.text, d.source, c.document_id, c.page, c.page_label, c.start, c.end, c.headings "
-                "FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id = ? AND d.state = 'ready'",
-                [chunk_id],
-            )
-            if row:
-                names = ("source", "document_id", "page", "page_label", "start", "end", "headings")
-                found[chunk_id] = Document(row[0], id=str(chunk_id), metadata=dict(zip(names, row[1:], strict=True)))
-        return found
+        query = (
+            "SELECT c.id, c.text, d.source, c.document_id, c.page, c.page_label, c.start, c.end, c.headings "
+            f"FROM {_LISTED} CROSS JOIN chunks c ON c.id = listed.value JOIN documents d ON d.id = c.document_id "
+            "WHERE d.state = 'ready' ORDER BY listed.key"
+        )
+        names = ("source", "document_id", "page", "page_label", "start", "end", "headings")
+        return {
+            row[0]: Document(row[1], id=str(row[0]), metadata=dict(zip(names, row[2:], strict=True)))
+            for row in self._read(query, [json.dumps(list(ids))])
+        }
 
     def openings(self, document_ids: Iterable[int], length: int) -> dict[int, str]:
-        """The names of documents, and the first `length` characters of their first pages."""
+        """The names of documents, and what the chunks of their first pages say in the first `length` characters.
+
+        Of the chunks, since SQLite would read all of a long page for its beginning.
+        """
         query = (
-            "SELECT d.source || char(10) || substr(p.text, 1, ?) FROM documents d "
-            "JOIN pages p ON p.document_id = d.id AND p.position = 0 WHERE d.id = ?"
+            "SELECT d.source, c.page, c.start, c.text FROM documents d JOIN chunks c ON c.document_id = d.id "
+            "WHERE d.id = ? ORDER BY c.id"
         )
-        rows = {document_id: self._row(query, [length, document_id]) for document_id in document_ids}
-        return {document_id: row[0] for document_id, row in rows.items() if row}
+        found: dict[int, str] = {}
+        with self._explained():
+            for document_id in document_ids:
+                first: int | None = None
+                said: list[str] = []
+                for source, page, start, text in self._connection().execute(query, [document_id]):
+                    if not said:
+                        first, said = page, [source]
+                    if page != first or start >= length:
+                        break
+                    said.append(text[: length - start])
+                found[document_id] = "\n".join(said)
+        return found
 
     def keyword_search(self, scope: Scope, question: str, k: int) -> dict[int, float]:
         """The k visible chunks of a scope that match the question's words best: id to BM25 score (above 0).
@@ -156,29 +177,31 @@ class ManifestReader(Database):
         )
 
     def _telling(self, index: str, terms: list[str]) -> list[str]:
-        """The terms that a library is searched for: all of them, but in a large one only the rarest.
+        """The terms that a library is searched for: the rarest of these.
 
-        They are as many as have no more than MATCHES chunks together, and one at least of those that any chunk has:
-        BM25 weighs every chunk that has any of the terms, though what a third of a large library has tells next to
-        nothing.
+        They are as many as have no more than `share` of its chunks together, FEW of them to `most`, and one at least of
+        those that any chunk has: BM25 weighs every chunk that has any of the terms, though what nearly all have tells
+        next to nothing.
         """
-        if self._row("SELECT 1 FROM chunks LIMIT 1 OFFSET ?", [MATCHES]) is None:
-            return terms
+        most = min(max(int(self.share * self._read("SELECT count(*) FROM chunks")[0][0]), FEW), self.most)
         count = f"SELECT count(*) FROM (SELECT 1 FROM {index} WHERE {index} MATCH ? LIMIT ?)"
-        found = {term: self._read(count, [f'"{term}"', MATCHES + 1])[0][0] for term in terms}
+        found = {term: self._read(count, [f'"{term}"', most + 1])[0][0] for term in terms}
         rarest = sorted(filter(found.__getitem__, terms), key=found.__getitem__)
         together = list(itertools.accumulate(found[term] for term in rarest))
-        return [term for term, chunks in zip(rarest, together, strict=True) if chunks <= MATCHES] or rarest[:1] or terms
+        return [term for term, chunks in zip(rarest, together, strict=True) if chunks <= most] or rarest[:1] or terms
 
     def vectors(self, ids: Sequence[int]) -> Vector:
         """The vectors of these chunks, shape (len(ids), dimension). LibraryError when a chunk is gone."""
         import numpy as np  # late, as above
 
-        query = "SELECT v.vector FROM chunks c JOIN vectors v ON v.key = c.vector_key WHERE c.id = ?"
-        rows = [self._row(query, [i]) for i in ids]
-        if None in rows:
+        query = (
+            f"SELECT v.vector FROM {_LISTED} CROSS JOIN chunks c ON c.id = listed.value "
+            "JOIN vectors v ON v.key = c.vector_key ORDER BY listed.key"
+        )
+        rows = self._read(query, [json.dumps(list(ids))])
+        if len(rows) < len(ids):
             raise LibraryError("a document was removed from the library in this moment; try again")
-        return np.stack([np.frombuffer(row[0], np.float32) for row in rows if row])
+        return np.stack([np.frombuffer(vector, np.float32) for (vector,) in rows])
 
     def collections(self) -> list[str]:
         """The names of the collections that hold anything."""

@@ -33,6 +33,7 @@ class Chroma:
         # chromadb.PersistentClient, written out: its declared type lacks close()
         self._folder = folder
         self._blanked: set[Path] = set()
+        self._open: dict[str, chromadb.Collection] = {}  # by our name: Chroma takes 3 ms to find one
         self._client = Client(
             settings=ChromaSettings(is_persistent=True, persist_directory=str(folder), anonymized_telemetry=False)
         )
@@ -59,7 +60,7 @@ class Chroma:
     def nearest(self, name: str, vector: Sequence[float], k: int) -> list[tuple[float, int]]:
         """The nearest chunks of a collection, each after its distance."""
         try:
-            collection = self._client.get_collection(_chroma_name(name), embedding_function=None)
+            collection = self._found(name)
         except NotFoundError:
             return []
         found = collection.query(query_embeddings=np.asarray([vector], np.float32), n_results=k, include=["distances"])
@@ -85,6 +86,7 @@ class Chroma:
 
     def drop(self, name: str) -> None:
         """Remove a collection."""
+        self._open.pop(name, None)
         with suppress(NotFoundError):
             self._client.delete_collection(_chroma_name(name))
 
@@ -93,11 +95,17 @@ class Chroma:
         return sorted(int(i) for i in self._collection(name).get(include=[])["ids"])
 
     def _collection(self, name: str) -> chromadb.Collection:
-        chroma_name = _chroma_name(name)
         try:
-            return self._client.get_collection(chroma_name, embedding_function=None)
+            return self._found(name)
         except NotFoundError:
-            return self._client.create_collection(chroma_name, configuration=_CONFIGURATION, embedding_function=None)
+            return self._client.create_collection(
+                _chroma_name(name), configuration=_CONFIGURATION, embedding_function=None
+            )
+
+    def _found(self, name: str) -> chromadb.Collection:
+        if name not in self._open:
+            self._open[name] = self._client.get_collection(_chroma_name(name), embedding_function=None)
+        return self._open[name]
 
 
 def _blank(file: Path, start: int) -> None:

@@ -12,7 +12,8 @@ from langchain_core.language_models.chat_models import BaseChatModel
 
 from rag.prompts import JUDGE, REFUSAL, show_source
 
-SURE = 0.85  # a passage of which the model says Yes so surely is the one
+SURE = 0.7  # a passage of which the model says Yes so surely is the one
+_LEAD = 1.0  # log-odds by which a passage's Yes must be ahead of another's for each place that it stands behind it
 _SIGNALS = "passage by passage"  # another word when a signal comes to mean something else: older fits do not hold
 _LEAST, _MOST = 0.02, 0.99  # a model is never surer than this, one way or the other
 _NEAR = 0.45  # a cosine: what is nearer than this is about the right thing, and how near says no more
@@ -49,8 +50,12 @@ SHIPPED = Calibration(constant=-3.83, yes=1.68, cosine=5.34)
 
 def features(signals: Signals) -> tuple[float, float]:
     """What the regression weighs: the log-odds of the Yes, within bounds, and the cosine as far as it tells."""
-    yes = min(max(signals.yes, _LEAST), _MOST)
-    return math.log(yes / (1 - yes)), min(signals.cosine, _NEAR)
+    return _log_odds(signals.yes), min(signals.cosine, _NEAR)
+
+
+def _log_odds(probability: float) -> float:
+    probability = min(max(probability, _LEAST), _MOST)
+    return math.log(probability / (1 - probability))
 
 
 def dump_calibration(calibration: Calibration, models: str) -> str:
@@ -96,7 +101,9 @@ class Judge:
         if not chunks:
             return Reading((), REFUSAL)
         if absent := chunks[0].metadata["absent"]:
-            return Reading((), f"{REFUSAL} The nearest passages do not mention {' or '.join(absent)}.")
+            named = " or ".join(absent)
+            way_out = "If they mean it by another name, or by none, ask without it."
+            return Reading((), f"{REFUSAL} The nearest passages do not mention {named}. {way_out}")
         if not self._refuse_below:
             return Reading(chunks)
         chunk, signals = find_signals(self._llm, self._question, chunks, goes_on)
@@ -114,19 +121,19 @@ def find_signals(
     """The chunk that answers by the model's word, and the signals; None of them from a model that says neither word.
 
     Chunks are read one at a time: a small model tells better whether one passage states an answer than whether any of
-    several does. The first that it is sure of ends it.
+    several does, but the search knows too which is the best. The first that the model is sure of ends it.
     """
-    best, most = chunks[0], -1.0
+    said: list[float] = []
     for chunk in chunks:
         goes_on()
         yes = _ask(llm, question, chunk)
         if yes is None:
             return chunk, None
-        if yes > most:
-            best, most = chunk, yes
+        said.append(yes)
         if yes >= SURE:
             break
-    return best, Signals(most, max(chunk.metadata["score"] for chunk in chunks))
+    best = max(range(len(said)), key=lambda place: _log_odds(said[place]) - _LEAD * place)
+    return chunks[best], Signals(max(said), max(chunk.metadata["score"] for chunk in chunks))
 
 
 def _ask(llm: BaseChatModel, question: str, chunk: Document) -> float | None:

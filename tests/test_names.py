@@ -10,7 +10,11 @@ from rag.names import absent_names, file_words
         ("What did the K3 cost in 2023?", ["2023"]),
         ("What was done in call SC-2026-0199?", ["0199"]),
         ("What does the K5 weigh?", ["K5"]),
-        ("Who is the CEO?", []),  # may stand there in full
+        ("Who is the CEO, and what is the CEO's pay?", []),  # may stand there in full
+        ("What does IKEA's kettle cost, and who is NVIDIA?", ["IKEA's", "NVIDIA"]),
+        ("What does the ECHA ask of kettles?", []),  # stands there in full
+        ("What must NEVER be put into the kettle?", []),  # is stressed
+        ("WHAT DOES THE KETTLE COST?", []),  # nothing of it is a name for its capitals
         ("How many of the 12 kettles of the 1990s, the 3rd batch, failed?", []),  # may be written out
         ("What did Hervé say about the Kettles' lids?", []),
         ("What is Tarnbeck's warranty?", []),
@@ -25,7 +29,7 @@ from rag.names import absent_names, file_words
 def test_names_that_no_other_text_has(question: str, absent: list[str]) -> None:
     said = [
         "The K3 kettle of 2026 has a warranty of 24 months.",
-        "Herve's kettle leaked into the HerveCloud.",
+        "Herve's kettle leaked into the HerveCloud, says the European Chemicals and Health Agency.",
         file_words("Tarnbeck_K3.pdf"),
     ]
     assert absent_names(question, said) == absent

@@ -1,21 +1,23 @@
 """What finds the answers, and what each part of the ranking adds: python -m benchmarks.retrieval DIR...
 
-For each question set a table: Footnote, each half of its retrieval alone and the plain chain, then Footnote with parts
-of its ranking left out. All rows ask the same questions, over libraries that `python -m rag evaluate` shares.
+For each question set three tables: Footnote, each half of its retrieval alone and the plain chain; Footnote with parts
+of its ranking left out; and with more or fewer of a question's common words left out of the search by words. All rows
+ask the same questions, over libraries that `python -m rag evaluate` shares.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from rag.config import Settings, load_settings
 from rag.evaluate import evaluate, open_system, search
 from rag.evaluate_measures import DEPTH, score_retrieval
 from rag.evaluate_set import Span, load_questions, place_spans, sample
-from rag.evaluate_systems import Footnote, locate
+from rag.evaluate_systems import ANY, Footnote, locate
 from rag.evaluate_table import Results, estimate
 from rag.models import Report
 from rag.ranking import LONGEST, Weights
@@ -25,17 +27,26 @@ from rag.terminal import Terminal
 from rag.types import Progress, Scope
 
 SYSTEMS = {"Footnote": "footnote", "BM25 alone": "bm25", "mpnet alone": "dense", "the plain chain": "baseline"}
-NOTHING = Weights(words=0, sentence=0, opening=0, neighbour=0)
+NOTHING = Weights(words=0, sentence=0, opening=0, title=0, neighbour=0)
 FUSED = NOTHING._replace(words=0.5)
 SENTENCES = FUSED._replace(sentence=1.0)
 OPENINGS = SENTENCES._replace(opening=0.25)
+TITLES = OPENINGS._replace(title=Weights().title)
 STEPS = {
     "cosine": (NOTHING, 0),
     "+ BM25": (FUSED, 0),
     "+ best sentence": (SENTENCES, 0),
     "+ document's opening": (OPENINGS, 0),
+    "+ under its title": (TITLES, 0),
     "+ better neighbour": (Weights(), 0),
     "+ neighbours merged": (Weights(), LONGEST),
+}
+SHARES = {
+    "all words": ANY,
+    "of half the chunks": 0.5,
+    "of a quarter": 0.25,
+    "of a tenth": 0.1,
+    "of a twentieth": 0.05,
 }
 MEASURES = ("doc@1", "doc@5", "span recall@5", "span recall@10", "span recall in 600 tokens", "ans@1", "ans@5")
 
@@ -55,6 +66,11 @@ class Step(Footnote):
             longest=longest,
         )
 
+    def weigh(self, share: float) -> None:
+        """From here on search for the rarest words that no more than this share of the chunks have together."""
+        self.rank_by(Weights(), LONGEST)
+        self.library.manifest.share, self.library.manifest.most = share, ANY
+
     def search(self, question: str, k: int) -> list[tuple[Span, str]]:
         """The first k."""
         return [locate(passage) for passage in self._retriever.invoke(question)[:k]]
@@ -68,11 +84,26 @@ def systems(settings: Settings, folder: Path, limit: int | None, report: Report)
 
 def steps(settings: Settings, folder: Path, limit: int | None, report: Report) -> Iterator[tuple[str, Results]]:
     """The name and the scores of each step of the ranking."""
+    changes = {
+        name: partial(Step.rank_by, weights=weights, longest=longest) for name, (weights, longest) in STEPS.items()
+    }
+    return _changed(settings, folder, limit, report, changes)
+
+
+def shares(settings: Settings, folder: Path, limit: int | None, report: Report) -> Iterator[tuple[str, Results]]:
+    """The name and the scores of each share of the chunks that the search by words may weigh."""
+    changes = {name: partial(Step.weigh, share=share) for name, share in SHARES.items()}
+    return _changed(settings, folder, limit, report, changes)
+
+
+def _changed(
+    settings: Settings, folder: Path, limit: int | None, report: Report, changes: dict[str, Callable[[Step], None]]
+) -> Iterator[tuple[str, Results]]:
     asked = open_system(settings, folder, report, Step)
     notes = asked.ingest(folder / "docs")
     questions, _ = place_spans(sample(load_questions(folder), limit), folder / "docs", settings.max_file_mb * 2**20)
-    for name, (weights, longest) in STEPS.items():
-        asked.rank_by(weights, longest)
+    for name, change in changes.items():
+        change(asked)
         scores = {}
         for number, question in enumerate(questions):
             report(Progress(name, number, len(questions), "questions"))
@@ -94,7 +125,7 @@ def lines(title: str, rows: Iterable[tuple[str, Results]]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Print both tables of each set."""
+    """Print the tables of each set."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval", description=__doc__)
     parser.add_argument("sets", nargs="+", type=Path, metavar="DIR", help="a folder with docs/ and questions.jsonl")
     parser.add_argument("--limit", type=int, metavar="N", help="ask only N questions, spread evenly over the set")
@@ -102,7 +133,7 @@ def main() -> int:
     settings = load_settings()
     with Terminal() as terminal:
         for folder in options.sets:
-            for rows in (systems, steps):
+            for rows in (systems, steps, shares):
                 table = rows(settings, folder, options.limit, terminal.progress)
                 for line in lines(folder.resolve().name, table):
                     terminal.print(line)

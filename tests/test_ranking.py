@@ -1,4 +1,5 @@
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ def ranked(
     cosines: dict[int, float],
     by_words: dict[int, float],
     openings: dict[int, str] | None = None,
-    **weights: float,
+    **weights: Any,
 ) -> list[int]:
     return rank(question, Candidates(chunks, cosines, by_words, openings or {}), Weights(**weights))
 
@@ -61,6 +62,14 @@ def test_the_document_that_is_about_the_one_asked_for_comes_first() -> None:
     openings = {1: "2022-q3.pdf\nReport of Alder Ltd", 2: "2022-q3 (2).pdf\nReport of Birch Ltd"}
     assert ranked("What was Birch's margin?", chunks, {1: 0.51, 2: 0.5, 3: 0.4}, {}, openings, opening=2)[0] == 2
     assert ranked("What was Alder's margin?", chunks, {1: 0.5, 2: 0.51, 3: 0.4}, {}, openings, opening=2)[0] == 1
+
+
+def test_what_the_title_says_is_no_better_for_being_said_again() -> None:
+    chunks = {1: chunk("Signed for Birch Ltd: its report on the third quarter."), 2: chunk("Its debt fell.", start=500)}
+    openings = {1: "2022-q3.pdf\nBirch Ltd, report on the third quarter"}
+    asked = "debt, Birch Ltd, report on the quarter"
+    assert ranked(asked, chunks, dict.fromkeys(chunks, 0.5), {}, openings) == [2, 1]
+    assert ranked(asked, chunks, dict.fromkeys(chunks, 0.5), {}, openings, title=0) == [1, 2]
 
 
 def test_what_stands_beside_a_good_chunk_comes_before_an_equal_one_elsewhere() -> None:

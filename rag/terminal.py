@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, TextIO
@@ -21,6 +22,10 @@ class Terminal:
         self._said: tuple[str, float] = ("", 0.0)
 
     def __enter__(self) -> Terminal:
+        # Whoever runs a command can do nothing about what its libraries warn of; pytest and -W show it. All of it, and
+        # before there are threads: a filter set by a library is lost if another thread restores the filters meanwhile
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
         return self
 
     def __exit__(

@@ -67,8 +67,13 @@
   }, true);
   const seek = (button) => {
     const recording = button.closest(".player").querySelector("[data-at]");
-    recording.currentTime = Number(recording.dataset.at);
-    recording.play();
+    const play = () => {
+      recording.currentTime = Number(recording.dataset.at);
+      recording.play();
+    };
+    // Chromium may wait for ever where it is called back to a place whose loading it has just left
+    if (recording.seeking) recording.addEventListener("seeked", play, { once: true });
+    else play();
   };
 
   const open = (panel, toggle, wanted) => {

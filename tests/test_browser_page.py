@@ -488,11 +488,11 @@ def test_a_citation_of_a_recording_leads_to_the_moment_and_plays_it_when_asked(s
     parts: list[tuple[int, str]] = []
     tab.on("response", lambda reply: "/original/" in reply.url and parts.append((reply.status, reply.url)))
     ask(tab)
-    expect(tab.locator("#answer .meta")).to_be_visible()  # which draws the passage anew, under whoever uses it by then
     player = tab.locator("#proof audio")
     expect(player).to_have_attribute("aria-label", "Recording Service call.wav, at 0:41, where the passage is heard")
     tab.wait_for_function("() => document.querySelector('#proof audio').readyState >= 1")
     tab.wait_for_function("() => Math.abs(document.querySelector('#proof audio').currentTime - 41.5) < 0.1")
+    tab.wait_for_function("() => !document.querySelector('#proof audio').seeking")  # which it says it is from the start
     assert player.evaluate("audio => [audio.paused, audio.controls, Math.round(audio.duration)]") == [True, True, 60]
     assert parts and {status for status, _ in parts} == {206}
     assert parts[0][1].startswith(tab.url)

@@ -20,7 +20,7 @@ def measurements(folder: Path, long: bool, peers: str | None = None) -> list[Mea
     short = [
         Measurement("embedding", (str(folder), "--chunks", "16", "--rounds", "3")),
         Measurement("ingestion", (str(folder), "--characters", "60000", "--rounds", "2")),
-        Measurement("ingestion", ("--again", "200", "--rounds", "1"), kept_as="again"),
+        Measurement("ingestion", (str(folder), "--again", "--characters", "2000000", "--rounds", "1"), kept_as="again"),
         Measurement("sharing", ("--rounds", "3")),
         Measurement("answering", ("--rounds", "3", "--plain", "1")),
         Measurement("scale", ("1000", "4000", "10000")),

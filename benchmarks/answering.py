@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ import numpy as np
 import openvino_genai
 from langchain_core.embeddings import Embeddings
 
+from benchmarks.ratios import spread
 from benchmarks.scale import direction, write_documents
 from rag.config import Settings, load_settings
 from rag.ingestion import Ingester
@@ -125,7 +125,6 @@ def main() -> int:
             beside_plain(opened, documents, [next(questions) for _ in range(options.plain)])
         if options.rounds:
             bare = openvino_genai.LLMPipeline(str(converted(opened.settings, ours)), "CPU")
-            replay(bare, [("1", 1), ("What is this about?", 8)])  # the first run allocates
             beside_engine(opened, ours, bare, [next(questions) for _ in range(options.rounds)])
             two_askers(opened, ours, bare, [(next(questions), next(questions)) for _ in range(options.rounds)])
     return 0
@@ -169,6 +168,8 @@ def beside_engine(library: Library, ours: GgufChatModel, bare: Any, questions: S
     """Footnote beside the engine that is given the same prompts."""
     firsts, ends = [], []
     recorder = Recorder(ours)
+    ask(library, "What is this about?")
+    replay(bare, recorder.calls)  # the first run allocates, and the instructions are in both caches
     for question in questions:
         recorder.calls.clear()
         asked = ask(library, question)
@@ -279,9 +280,8 @@ def show(what: str, ours: float, other: float) -> None:
 
 
 def tell(what: str, ratios: Sequence[float]) -> None:
-    """The median, and of several the least and the greatest; a row too, so that it is kept."""
-    spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else ""
-    print(f"| {what} |  |  | {statistics.median(ratios):.2f}{spread} |", flush=True)
+    """A row for ratios of rounds, so that they are kept."""
+    print(f"| {what} |  |  | {spread(ratios, 2)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
+from benchmarks.ratios import spread
 from rag.config import load_settings
 from rag.embeddings import converted_folder, int8_folder, load_embeddings
 from rag.embeddings_batches import BatchedEmbeddings
@@ -165,8 +166,7 @@ def in_turns(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, Ti
 
 def show(what: str, engine: str, median: str, ratios: list[float], cosine: str, of_ceiling: str) -> None:
     """A row of the table."""
-    times = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
-    print(f"| {what} | {engine} | {median} | {times} | {cosine} | {of_ceiling} |", flush=True)
+    print(f"| {what} | {engine} | {median} | {spread(ratios)} | {cosine} | {of_ceiling} |", flush=True)
 
 
 if __name__ == "__main__":

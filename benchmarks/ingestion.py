@@ -6,8 +6,8 @@ what everyone writes: TextLoader, RecursiveCharacterTextSplitter, Chroma.from_do
 seconds are those of the whole process, imports and model included, by the clock and of the cores; where the machine
 does other things too, the cores' are the steadier. The ratios are medians of each round's own.
 
-With --again N, no FOLDER: how long N files take that are in the library already, all of them unchanged or one of them
-changed, beside the first run and beside that one file given alone.
+With --again: how long files take that are in the library already, all of them unchanged or one of them changed, beside
+the first run and beside that one file given alone. Without a FOLDER they are notes of a sentence or two.
 """
 
 from __future__ import annotations
@@ -17,25 +17,28 @@ import json
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.ratios import spread
 from rag.config import load_settings
 from rag.embeddings import load_embeddings
 from rag.tokens import embedding_folder
 
 ROOT = Path(__file__).parent.parent
+NOTES = 200
 
 
 def main() -> None:
     """Time both in turns and print each round, then the ratio; or, with --plain-into, be the plain chain."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingestion", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="a folder of .txt files")
-    parser.add_argument("--again", type=int, metavar="N", help="write so many files, and bring them in again")
+    parser.add_argument(
+        "--again", action="store_true", help=f"bring in the same files again (no FOLDER: {NOTES} notes)"
+    )
     parser.add_argument("--characters", type=int, default=100_000, metavar="N", help="take files up to this (100000)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often both run (3)")
     parser.add_argument("--plain-into", type=Path, metavar="DIR", help="only run the plain chain, into this folder")
@@ -44,16 +47,19 @@ def main() -> None:
         build_plain_index(options.folder, options.plain_into)
         return
     if not (options.folder or options.again):
-        parser.error("give a FOLDER, or --again N")
+        parser.error("give a FOLDER, or --again")
     prepared = load_settings().model_copy(update={"embedding_engine": "openvino-int8"})
     load_embeddings(prepared, lambda _: None).embed_documents(["What a machine makes once is made."])
-    if options.again:
-        bring_in_again(options.again, options.rounds)
-        return
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "files")
-        count, characters = take_files(options.folder, folder, options.characters)
-        print(f"{count} files, {characters:,} characters\n")
+        if options.folder:
+            count, characters = take_files(options.folder, folder, options.characters)
+            print(f"{count} files, {characters:,} characters\n")
+        else:
+            write_notes(folder)
+        if options.again:
+            bring_in_again(folder, options.rounds, Path(scratch))
+            return
         print(
             "| round | Footnote: clock, cores | plain chain: clock, cores | ratio by the clock | ratio by the cores |"
         )
@@ -72,7 +78,7 @@ def main() -> None:
             cells += [f"{ratio:.1f}" for ratio in rounds[-1]]
             print(f"| {number + 1} | {' | '.join(cells)} |", flush=True)
     clock, cores = zip(*rounds, strict=True)
-    print(f"\nFootnote is {told(clock)} times as fast by the clock, {told(cores)} by the time of the cores")
+    print(f"\nFootnote is {spread(clock)} times as fast by the clock, {spread(cores)} by the time of the cores")
 
 
 def take_files(source: Path, target: Path, characters: int) -> tuple[int, int]:
@@ -102,27 +108,23 @@ def run(command: list[str | Path], scratch: Path) -> tuple[float, float, str]:
     return time.perf_counter() - began, cores_used() - used, done.stdout
 
 
-def bring_in_again(count: int, rounds: int) -> None:
+def bring_in_again(folder: Path, rounds: int, scratch: Path) -> None:
     """Print what a folder costs that the library knows, all of it or all but one file."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch, "files")
-        folder.mkdir()
-        for number in range(count):
-            write_note(folder / f"{number:05}.txt", f"first {number}")
-        some = folder / f"{count // 2:05}.txt"
-        print("| round | run | clock | cores | of it, from finding the files on |\n| --- | --- | --- | --- | --- |")
-        first = tell(0, "first", [folder], Path(scratch))
-        ratios: dict[str, list[float]] = {"again": [], "changed": []}
-        for number in range(1, rounds + 1):
-            again = tell(number, "all unchanged", [folder], Path(scratch))
-            write_note(some, f"changed {number}")
-            changed = tell(number, "one changed", [folder], Path(scratch))
-            write_note(some, f"changed again {number}")
-            alone = tell(number, "that one alone", [some], Path(scratch))
-            ratios["again"].append(first[1] / again[1])
-            ratios["changed"].append(changed[1] / alone[1])
-    print(f"\nAll unchanged is {told(tuple(ratios['again']))} times as fast as the first run, by the cores")
-    print(f"One changed takes {told(tuple(ratios['changed']), 2)} times what that file takes alone, by the cores")
+    files = sorted(folder.iterdir())
+    some = files[len(files) // 2]
+    print("| round | run | clock | cores | of it, from finding the files on |\n| --- | --- | --- | --- | --- |")
+    first = tell(0, "first", [folder], scratch)
+    ratios: dict[str, list[float]] = {"again": [], "changed": []}
+    for number in range(1, rounds + 1):
+        again = tell(number, "all unchanged", [folder], scratch)
+        write_note(some, f"changed {number}")
+        changed = tell(number, "one changed", [folder], scratch)
+        write_note(some, f"changed again {number}")
+        alone = tell(number, "that one alone", [some], scratch)
+        ratios["again"].append(first[1] / again[1])
+        ratios["changed"].append(changed[1] / alone[1])
+    print(f"\nAll unchanged is {spread(ratios['again'])} times as fast as the first run, by the cores")
+    print(f"One changed takes {spread(ratios['changed'], 2)} times what that file takes alone, by the cores")
 
 
 def tell(number: int, name: str, paths: list[Path], scratch: Path) -> tuple[float, float]:
@@ -131,6 +133,13 @@ def tell(number: int, name: str, paths: list[Path], scratch: Path) -> tuple[floa
     inside = json.loads(printed.splitlines()[-1])["summary"]["seconds"]
     print(f"| {number} | {name} | {clock:.1f} s | {cores:.1f} s | {inside:.2f} s |", flush=True)
     return clock, cores
+
+
+def write_notes(folder: Path) -> None:
+    """NOTES short files."""
+    folder.mkdir()
+    for number in range(NOTES):
+        write_note(folder / f"{number:05}.txt", f"first {number}")
 
 
 def write_note(path: Path, about: str) -> None:
@@ -142,11 +151,6 @@ def cores_used() -> float:
     """Seconds that processes started from here, and ended, have had of the cores."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def told(ratios: tuple[float, ...], digits: int = 1) -> str:
-    """The median, with the least and the greatest."""
-    return f"{statistics.median(ratios):.{digits}f} ({min(ratios):.{digits}f} to {max(ratios):.{digits}f})"
 
 
 def build_plain_index(folder: Path, index: Path) -> None:

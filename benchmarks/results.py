@@ -141,7 +141,7 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     for name in ("scale", "scale-long"):
         for row in _rows(results, name):
             figure = f"{row['search p50, ms']} ms at the median, {row['p95, ms']} ms at the 95th percentile"
-            rows.append((f"a search of {row['chunks']} chunks, its question embedded", figure, name))
+            rows.append((f"a search of {row['chunks']} chunks, its question's vector at hand", figure, name))
     kept = {name: (f"`{result['command']}`", result["date"]) for name, result in results.items()}
     return [(what, figure, *kept[name]) for what, figure, name in rows]
 

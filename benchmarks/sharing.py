@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import random
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from benchmarks.ratios import spread
 from rag.config import load_settings
 from rag.library import Library
 from rag.manifest import Manifest
@@ -75,7 +75,7 @@ def main() -> int:
     print("\n| arm | first word, times idle |\n| --- | --- |")
     for arm in ARMS[1:]:
         ratios = [busy / idle for busy, idle in zip(waits[arm], waits["idle"], strict=True)]
-        print(f"| {arm} | {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |")
+        print(f"| {arm} | {spread(ratios, 2)} |")
     return 0
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.ratios import spread  # noqa: E402
 from rag.loaders import SUFFIXES, load_documents  # noqa: E402
 
 Arm = Callable[[Path], str]
@@ -137,7 +138,7 @@ def compare(paths: list[Path], other: Arm, rounds: int) -> list[str]:
     return [
         f"{len(both)} of {len(paths)}",
         *(rate(size, pages, statistics.median(each)) for each in zip(*seconds, strict=True)),
-        f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})",
+        spread(ratios),
         f"{found[1] / found[0]:.2f}",
     ]
 

@@ -91,7 +91,7 @@ def test_what_a_benchmark_printed_becomes_the_readme_s_rows_and_plots(
         ("ingest, beside Haystack", "4.0 (3.0 to 5.0) times as fast", command, date),
         ("search, beside Haystack", "9.0 (8.0 to 9.5) times as fast", command, date),
         (
-            "a search of 1,000 chunks, its question embedded",
+            "a search of 1,000 chunks, its question's vector at hand",
             "20 ms at the median, 31 ms at the 95th percentile",
             command,
             date,

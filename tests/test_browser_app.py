@@ -44,9 +44,8 @@ SAID_ASKED = "When should the boiler inspector be called?"
 WRITTEN = ("The harbour lamp was lit at dusk.", "It burned for seven hours.", "Nobody saw the boat return.")
 WRITTEN_ASKED = "For how many hours did the harbour lamp burn?"
 
-CUT_SHORT = (
-    r"AbortError: signal is aborted|(Error: )?Connection errored out"  # what a page says of itself that is reloaded
-)
+# What a page says of itself that is reloaded while it waits for an event
+CUT_SHORT = r"AbortError: signal is aborted|(Error: |Unexpected error )?Connection errored out"
 
 Open = Callable[[AppProcess], Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 
@@ -32,19 +32,20 @@ def absent_names(text: str, others: Iterable[str], *, misspelt: bool = False) ->
     may be one there: "Sky Drive", "SkyDrive". One in capitals may stand there in full, by its initials, and counts only
     from four letters on. Where a name may be `misspelt`, one that is a letter off counts as there.
     """
+    found = list(_WORD.finditer(text))
+    named = list(_named(text, found))
+    if not named:  # which saves reading the texts
+        return []
     texts = list(others)
     known = set[str]().union(*map(_words, texts))
     roots = {word[:_ROOT] for word in known}
-    found = list(_WORD.finditer(text))
     joined = [match for pair in pairwise(found) if "".join(word[0] for word in pair).lower() in known for match in pair]
-    english = _ENGLISH.search(text) is not None and not text.isupper()
     absent = []
-    for before, match in zip([None, *found], found, strict=False):
-        name, code = match[0], _is_code(match[0])
-        inside = before is not None and not _BREAK.search(text, before.end(), match.start())
-        if not (code or (english and inside and _is_name(name))) or _words(name) <= known:
+    for match in named:
+        name = match[0]
+        if _words(name) <= known:
             continue
-        if code or not (name.lower()[:_ROOT] in roots or match in joined or _stands_in_full(name, texts)):
+        if _is_code(name) or not (name.lower()[:_ROOT] in roots or match in joined or _stands_in_full(name, texts)):
             absent.append(name)
     if misspelt:
         absent = [name for name in absent if _is_code(name) or not get_close_matches(name.lower(), known, 1, _ALIKE)]
@@ -54,6 +55,14 @@ def absent_names(text: str, others: Iterable[str], *, misspelt: bool = False) ->
 def file_words(source: str) -> str:
     """The words of a file's name, apart."""
     return re.sub(r"[\W_]+", " ", source)
+
+
+def _named(text: str, words: Sequence[re.Match[str]]) -> Iterator[re.Match[str]]:
+    english = _ENGLISH.search(text) is not None and not text.isupper()
+    for before, match in zip([None, *words], words, strict=False):
+        inside = before is not None and not _BREAK.search(text, before.end(), match.start())
+        if _is_code(match[0]) or (english and inside and _is_name(match[0])):
+            yield match
 
 
 def _is_code(word: str) -> bool:

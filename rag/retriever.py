@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -44,13 +45,12 @@ class LibraryRetriever(BaseRetriever):
     longest: int = LONGEST
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        vector = np.asarray(self.embeddings.embed_query(query), np.float32)
-        if self.scope.documents:  # what is outside takes no place among the nearest
-            by_meaning = self.manifest.nearest(self.scope, vector, POOL)
-        else:
-            by_meaning = self.index.search_all(self.scope.collections, vector.tolist(), POOL)
-        with self.manifest.snapshot():  # or a document could be deleted between its chunks and their vectors
+        # The two searches at once: each waits for its own files and computes outside of Python. And all that is read of
+        # the manifest in one snapshot, or a document could be deleted between its chunks and their vectors
+        with ThreadPoolExecutor(1) as beside, self.manifest.snapshot():
+            meaning = beside.submit(self._search_by_meaning, query)
             by_words = self.manifest.keyword_search(self.scope, query, POOL)
+            vector, by_meaning = meaning.result()
             chunks = self.manifest.chunks(dict.fromkeys([*by_meaning, *by_words]))
             if not chunks:
                 return []
@@ -70,6 +70,12 @@ class LibraryRetriever(BaseRetriever):
             _numbered(passage, number, score=round(cosines[int(str(passage.id))], 4), absent=absent)
             for number, passage in enumerate(passages, start=1)
         ]
+
+    def _search_by_meaning(self, query: str) -> tuple[np.ndarray, list[int]]:
+        vector = np.asarray(self.embeddings.embed_query(query), np.float32)
+        if self.scope.documents:  # what is outside takes no place among the nearest
+            return vector, self.manifest.nearest(self.scope, vector, POOL)
+        return vector, self.index.search_all(self.scope.collections, vector.tolist(), POOL)
 
     def _merge(self, nearest: Sequence[Document]) -> list[list[Document]]:
         if self.token_budget is None:

@@ -1,3 +1,4 @@
+import threading
 from bisect import bisect_right
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,18 @@ def test_what_is_too_long_keeps_its_beginning_and_its_end_moves() -> None:
 
 def sources(found: list[Document]) -> set[str]:
     return {passage.metadata["source"] for passage in found}
+
+
+def test_meaning_and_words_are_searched_at_once(
+    library: HashedLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "log.txt").write_text(STORY, encoding="utf-8")
+    library.ingest(tmp_path / "log.txt")
+    both = threading.Barrier(2, timeout=20)  # seconds, which a search that waits for the other would take
+    for owner, search in ((library.manifest, "keyword_search"), (library.index, "search_all")):
+        found = getattr(owner, search)
+        monkeypatch.setattr(owner, search, lambda *given, found=found: (both.wait(), found(*given))[1])
+    assert retriever(library, 3).invoke("Which lamp burned on day 3?")
 
 
 def test_a_narrow_scope_fills_its_k(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import openvino
 
+from rag.device import let_go_of_mapped
 from rag.embeddings_batches import BatchedEmbeddings
 from rag.errors import ModelError
 from rag.tokens import read_tokenizer
@@ -69,6 +70,8 @@ class OpenvinoEmbeddings(BatchedEmbeddings):
         super().__init__(fingerprint, conversion.dimension, conversion.max_tokens, streams * _TOGETHER * _TURN)
         self._tokenizer = read_tokenizer(folder)
         self._tokenizer.enable_truncation(self.max_tokens)
+        self._encode(["1"])  # the first run lays the weights out anew for the processor
+        let_go_of_mapped(converted)
 
     def _encode(self, texts: list[str]) -> np.ndarray:
         rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]

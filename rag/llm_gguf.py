@@ -20,6 +20,7 @@ from pydantic import PrivateAttr
 
 from rag.chat import LocalChatModel, to_roles
 from rag.config import Settings
+from rag.device import let_go_of_mapped
 from rag.errors import ModelError, SettingError
 from rag.models import MODELS, fetch_model
 from rag.models_table import DEFAULT_GGUF
@@ -102,6 +103,7 @@ def load(settings: Settings, progress: Callable[[Progress], None]) -> LocalChatM
         progress(Progress(f"Loading {file.name}", 0, 0, ""))
         pipeline = openvino_genai.LLMPipeline(str(folder), _DEVICE)
         pipeline.generate("1", _generation(1, 0.0))  # the first run allocates; do it before somebody waits
+        let_go_of_mapped(folder)  # its weights, which that run has laid out anew for the processor
     except (RuntimeError, OSError) as error:
         raise ModelError(f"{file} could not be loaded: {error}; `python -m rag models` checks it") from error
     return GgufChatModel(

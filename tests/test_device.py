@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import platform
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import rag.device
-from rag.device import NICE, cpu_kind, has_cuda, is_x86
+from rag.device import NICE, cpu_kind, has_cuda, is_x86, let_go_of_mapped
 
 
 def test_without_a_driver_torch_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,3 +64,25 @@ def test_a_process_yields_the_cores_once_however_often_it_does() -> None:
     root = Path(rag.device.__file__).parents[1]
     told = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert int(told.stdout) == max(NICE, os.nice(0))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="what is mapped is told on Linux alone")
+def test_a_mapped_file_leaves_the_memory_and_can_still_be_read(tmp_path: Path) -> None:
+    def resident(file: Path) -> int:
+        """KiB of a mapped file that are in this process's memory."""
+        _, told = Path("/proc/self/smaps").read_text().split(f"{file}\n")
+        return int(told.split("Rss:")[1].split()[0])
+
+    mapped = {}
+    for name in ("given/weights.bin", "other/weights.bin"):
+        file = tmp_path / name
+        file.parent.mkdir()
+        file.write_bytes(b"weights." * 2**17)
+        with file.open("rb") as opened:
+            mapped[file] = mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ)
+    given, other = mapped
+    assert all(bytes(memory).startswith(b"weights.") for memory in mapped.values())
+    assert resident(given) == resident(other) == 1024
+    let_go_of_mapped(given.parent)
+    assert (resident(given), resident(other)) == (0, 1024)
+    assert bytes(mapped[given]) == given.read_bytes()

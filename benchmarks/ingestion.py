@@ -123,8 +123,9 @@ def bring_in_again(folder: Path, rounds: int, scratch: Path) -> None:
         alone = tell(number, "that one alone", [some], scratch)
         ratios["again"].append(first[1] / again[1])
         ratios["changed"].append(changed[1] / alone[1])
-    print(f"\nAll unchanged is {spread(ratios['again'])} times as fast as the first run, by the cores")
-    print(f"One changed takes {spread(ratios['changed'], 2)} times what that file takes alone, by the cores")
+    print("\n| what | times, by the cores |\n| --- | --- |")
+    print(f"| a folder's first run, beside the same folder again, nothing changed | {spread(ratios['again'])} |")
+    print(f"| a folder with one file changed, beside that file alone | {spread(ratios['changed'], 2)} |")
 
 
 def tell(number: int, name: str, paths: list[Path], scratch: Path) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """What the app takes of memory, beside the weights on the disk: python -m benchmarks.memory
 
 `app.py` itself over a library of some 10,000 chunks (benchmarks/answering.py makes it), asked over its API. Resident
-memory is the process's own count (VmRSS, and VmHWM for the most it ever was, of /proc), in MiB; in it is what the
-system maps of the weights' files and could drop again (RssFile).
+memory is the process's own count (VmRSS, and VmHWM for the most it ever was, of /proc), in MiB. Files that are mapped
+(RssFile) are part of it, though the system could drop them.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def main() -> int:
         command = [sys.executable, "app.py", "--library", str(library), "--no-samples", "--port", str(_PORT)]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as app:
             try:
-                print("| when | resident, MiB | of that files, MiB | beside the weights on the disk |")
+                print("| when | resident, MiB | of that files, MiB | which is |")
                 print("| --- | --- | --- | --- |")
                 client = answering(app)
-                show("loaded", app.pid, weights)
+                show(f"{options.chunks:,} chunks, loaded", app.pid, weights)
                 for question in QUESTIONS[: options.questions]:
                     client.predict(question=question, api_name="/ask")
-                show(f"after {options.questions} answers", app.pid, weights)
+                show(f"{options.chunks:,} chunks, after {options.questions} answers", app.pid, weights)
             finally:
                 app.terminate()
     return 0
@@ -69,7 +69,7 @@ def show(when: str, process: int, weights: float) -> None:
     """A row of the table."""
     told = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
     resident, most, files = (int(told[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM", "RssFile"))
-    beside = f"{weights:,.0f} MiB and {resident - weights:,.0f} more"
+    beside = f"{weights:,.0f} MiB, the weights on the disk, and {resident - weights:,.0f} MiB"
     print(f"| {when} | {resident:,.0f}, at most {most:,.0f} | {files:,.0f} | {beside} |", flush=True)
 
 

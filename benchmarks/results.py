@@ -128,6 +128,9 @@ def speed_ups(results: dict[str, Any]) -> list[Figure]:
 def summary(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """The README's rows: what, the figure, the command, the date."""
     rows = [(what, f"{value:.1f} times as fast", name) for what, value, name in speed_ups(results)]
+    for row in _rows(results, "again"):
+        if cell := row.get("times, by the cores"):
+            rows.append((row["what"], f"{cell} times the seconds of the cores", "again"))
     for row in _rows(results, "answering"):
         if not row["Footnote"]:
             rows.append((row["what"], f"{row['ratio']} times", "answering"))
@@ -138,6 +141,8 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         for what in ("ingest", "search"):
             if cell := row.get(f"{what}: times as fast"):
                 rows.append((f"{what}, beside {row['beside']}", f"{cell} times as fast", "peers"))
+    for row in _rows(results, "memory"):
+        rows.append((f"memory of the app, {row['when']}", row["which is"], "memory"))
     for name in ("scale", "scale-long"):
         for row in _rows(results, name):
             figure = f"{row['search p50, ms']} ms at the median, {row['p95, ms']} ms at the 95th percentile"

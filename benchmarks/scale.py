@@ -1,18 +1,29 @@
 """How retrieval grows with the library: python -m benchmarks.scale CHUNKS...
 
-For each size a library is made in a temporary folder from generated documents: words drawn by Zipf's law, and vectors
-that lie around their document's own direction, so that no model is needed and none is measured. Printed are the
-chunks per second of ingestion without embedding, and the milliseconds of a search without embedding the question.
+For each size a library is made of generated documents: words drawn by Zipf's law, and vectors that lie around their
+document's own direction, so that no model is needed and none is measured. Printed are
+
+* the chunks per second of ingestion without embedding,
+* the milliseconds of a search without embedding the question, and those of its two halves alone, which run at once,
+* which share of the ten chunks that are nearest by exact comparison are among the index's first ten,
+* the most memory of the process that searched (MiB), the library's size on the disk, and the seconds that the vector
+  index takes to be made anew.
+
+Each library is made in a process of its own, and searched in another.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +33,7 @@ from langchain_core.embeddings import Embeddings
 from rag.config import load_settings
 from rag.ingestion import Ingester
 from rag.manifest import Manifest
-from rag.retriever import LibraryRetriever
+from rag.retriever import POOL, LibraryRetriever
 from rag.store import VectorIndex
 from rag.types import Scope
 
@@ -31,6 +42,9 @@ VOCABULARY = 50_000
 CHUNKS_A_DOCUMENT = 400
 QUESTIONS = 200
 QUESTION_WORDS = 9
+EXACT = 50  # of the questions are compared with every chunk
+NEAREST = 10
+_TOGETHER = 10_000  # chunks whose vectors are in memory at a time
 _SPREAD = 0.7  # of a vector around its document's direction
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
@@ -76,54 +90,100 @@ def write_documents(folder: Path, chunks: int, chance: np.random.Generator) -> N
         (folder / f"{number}.txt").write_text("\n\n".join(paragraphs))
 
 
-def questions(manifest: Manifest, chance: np.random.Generator) -> list[str]:
+def questions(docs: Path, chance: np.random.Generator) -> Iterator[str]:
     """Words that stand together somewhere, after their document's own."""
-    texts = list(manifest.all_texts())
-    chosen = (texts[at].split() for at in chance.choice(len(texts), QUESTIONS))
-    return [" ".join([words[0], *words[2 : 2 + QUESTION_WORDS]]) for words in chosen]
+    files = sorted(docs.iterdir())
+    for _ in range(QUESTIONS):
+        paragraphs = files[chance.integers(len(files))].read_text().split("\n\n")
+        words = paragraphs[chance.integers(len(paragraphs))].split()
+        yield " ".join([words[0], *words[2 : 2 + QUESTION_WORDS]])
 
 
-def measure(chunks: int) -> str:
-    """A row of the table."""
-    chance, embeddings = np.random.default_rng(0), Directions()
-    with tempfile.TemporaryDirectory() as name:
-        (docs := Path(name) / "docs").mkdir()
-        write_documents(docs, chunks, chance)
-        settings = load_settings(library=Path(name) / "library")
-        manifest = Manifest(settings.library / "manifest.sqlite")
-        index = VectorIndex(settings.library / "chroma", manifest)
-        began = time.monotonic()
-        for _ in Ingester(settings, manifest, index, embeddings).ingest([docs]):
-            pass
-        seconds = time.monotonic() - began
-        retriever = LibraryRetriever(
-            manifest=manifest, index=index, embeddings=embeddings, scope=Scope((settings.collection,)), k=settings.top_k
-        )
-        retriever.invoke("warm up")
-        taken = [search_ms(retriever, question) for question in questions(manifest, chance)]
-        size = sum(path.stat().st_size for path in settings.library.rglob("*") if path.is_file())
-        count = len(manifest.all_chunk_ids(settings.collection))
-    p50, p95 = np.percentile(taken, [50, 95])
-    return f"| {count:,} | {count / seconds:,.0f} | {p50:.0f} | {p95:.0f} | {size / 2**20:,.0f} |"
+def make(folder: Path, chunks: int) -> float:
+    """Make the documents and the library, or what is missing of it; returns the chunks that came in a second."""
+    docs = folder / "docs"
+    docs.mkdir(parents=True, exist_ok=True)
+    write_documents(docs, chunks, np.random.default_rng(0))
+    manifest, index, collection = library(folder)
+    before, began = len(manifest.all_chunk_ids(collection)), time.monotonic()
+    for _ in Ingester(load_settings(library=manifest.path.parent), manifest, index, Directions()).ingest([docs]):
+        pass
+    return (len(manifest.all_chunk_ids(collection)) - before) / (time.monotonic() - began)
 
 
-def search_ms(retriever: LibraryRetriever, question: str) -> float:
-    """Milliseconds of a search, but for the vector of the question."""
+def library(folder: Path) -> tuple[Manifest, VectorIndex, str]:
+    """The library in a folder, and the name of its one collection."""
+    settings = load_settings(library=folder / "library")
+    manifest = Manifest(settings.library / "manifest.sqlite")
+    return manifest, VectorIndex(settings.library / "chroma", manifest), settings.collection
+
+
+def measure(folder: Path, ingested: float) -> str:
+    """A row of the table, of the library in a folder."""
+    manifest, index, collection = library(folder)
+    scope, embeddings = Scope((collection,)), Directions()
+    retriever = LibraryRetriever(manifest=manifest, index=index, embeddings=embeddings, scope=scope, k=4)
+    asked = list(questions(folder / "docs", np.random.default_rng(1)))
+    vectors = [embeddings.embed_query(question) for question in asked]
+    retriever.invoke("warm up")
+    whole = [milliseconds(partial(retriever.invoke, question)) for question in asked]
+    words = [milliseconds(partial(manifest.keyword_search, scope, question, POOL)) for question in asked]
+    meaning = [milliseconds(partial(index.search, collection, vector, POOL)) for vector in vectors]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    count, recall = len(manifest.all_chunk_ids(collection)), recall_at_ten(manifest, index, collection, vectors[:EXACT])
+    size = sum(path.stat().st_size for path in (folder / "library").rglob("*") if path.is_file()) / 2**20
+    anew = milliseconds(index.rebuild) / 1000
+    p50, p95 = np.percentile(whole, [50, 95])
+    halves = f"{np.median(words):.0f} | {np.median(meaning):.0f}"
+    return (
+        f"| {count:,} | {ingested:,.0f} | {p50:.0f} | {p95:.0f} | {halves} | {recall:.3f} "
+        f"| {memory:,.0f} | {size:,.0f} | {anew:,.2f} |"
+    )
+
+
+def milliseconds(act: Callable[[], object]) -> float:
+    """How long something takes."""
     began = time.monotonic()
-    retriever.invoke(question)
-    whole = time.monotonic() - began
-    began = time.monotonic()
-    retriever.embeddings.embed_query(question)
-    return 1000 * (whole - (time.monotonic() - began))
+    act()
+    return 1000 * (time.monotonic() - began)
+
+
+def recall_at_ten(manifest: Manifest, index: VectorIndex, collection: str, vectors: Sequence[list[float]]) -> float:
+    """The share of the chunks nearest to vectors, by comparison with each of them, that the index finds nearest."""
+    wanted = np.asarray(vectors, np.float32).T
+    cosines, ids = [], []
+    every = manifest.all_chunk_ids(collection)
+    for start in range(0, len(every), _TOGETHER):
+        some = every[start : start + _TOGETHER]
+        near = manifest.vectors(some) @ wanted
+        best = np.argsort(-near, axis=0)[:NEAREST]
+        cosines.append(np.take_along_axis(near, best, axis=0))
+        ids.append(np.asarray(some)[best])
+    best = np.argsort(-np.concatenate(cosines), axis=0)[:NEAREST]
+    exact = np.take_along_axis(np.concatenate(ids), best, axis=0).T
+    found = [index.search(collection, vector, POOL)[:NEAREST] for vector in vectors]
+    return float(np.mean([np.isin(one, other).mean() for one, other in zip(exact, found, strict=True)]))
+
+
+def alone(act: Callable[..., Any], *given: object) -> Any:
+    """What a function returns, in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as own:
+        return own.submit(act, *given).result()
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("chunks", nargs="+", type=int, metavar="CHUNKS", help="about how many chunks the library has")
-    print("| chunks | ingested a second | search p50, ms | p95, ms | MiB on disk |\n| --- | --- | --- | --- | --- |")
-    for chunks in parser.parse_args(args).chunks:
-        print(measure(chunks), flush=True)
+    options = parser.parse_args(args)
+    print(
+        "| chunks | ingested a second | search p50, ms | p95, ms | words alone p50, ms | meaning alone p50, ms "
+        f"| recall@{NEAREST} | MiB in memory | MiB on disk | index anew, s |"
+    )
+    print("|" + " --- |" * 10)
+    for chunks in options.chunks:
+        with tempfile.TemporaryDirectory() as folder:
+            print(alone(measure, Path(folder), alone(make, Path(folder), chunks)), flush=True)
     return 0
 
 

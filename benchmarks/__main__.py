@@ -23,6 +23,7 @@ def measurements(folder: Path, long: bool, peers: str | None = None) -> list[Mea
         Measurement("ingestion", (str(folder), "--again", "--characters", "2000000", "--rounds", "1"), kept_as="again"),
         Measurement("sharing", ("--rounds", "3")),
         Measurement("answering", ("--rounds", "3", "--plain", "1")),
+        Measurement("lookup", ()),
         Measurement("memory", ()),
         Measurement("scale", ("1000", "4000", "10000")),
     ]

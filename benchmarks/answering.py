@@ -40,7 +40,7 @@ from benchmarks.scale import direction, write_documents
 from rag.config import Settings, load_settings
 from rag.ingestion import Ingester
 from rag.library import LazyEmbeddings, Library
-from rag.llm_gguf import GgufChatModel
+from rag.llm_gguf import GgufChatModel, generation, open_pipeline
 from rag.manifest import Manifest
 from rag.store import VectorIndex
 from rag.types import Answer, Token
@@ -124,7 +124,7 @@ def main() -> int:
         if options.plain:
             beside_plain(opened, documents, [next(questions) for _ in range(options.plain)])
         if options.rounds:
-            bare = openvino_genai.LLMPipeline(str(converted(opened.settings, ours)), "CPU")
+            bare = open_pipeline(converted(opened.settings, ours))
             beside_engine(opened, ours, bare, [next(questions) for _ in range(options.rounds)])
             two_askers(opened, ours, bare, [(next(questions), next(questions)) for _ in range(options.rounds)])
     return 0
@@ -184,12 +184,14 @@ def beside_engine(library: Library, ours: GgufChatModel, bare: Any, questions: S
     tell("time to an answer's end, beside the bare engine's on the same prompts", ends)
 
 
-def replay(engine: Any, calls: Sequence[Call]) -> tuple[float, float]:
-    """Seconds to the first word and to the end, for prompts one after another with nothing between."""
+def replay(engine: Any, calls: Sequence[Call], *, lookup: bool = True) -> tuple[float, float]:
+    """Seconds to the first word and to the end, for prompts one after another with nothing between.
+
+    `lookup` as the engine was opened with.
+    """
     first, began = 0.0, time.perf_counter()
     for prompt, tokens in calls:
-        config = openvino_genai.GenerationConfig()
-        config.max_new_tokens, config.apply_chat_template, config.do_sample = tokens, False, False
+        config = generation(tokens, 0.0, lookup=lookup)
         if tokens == 1:
             config.logprobs = 1
             engine.generate([prompt], config)

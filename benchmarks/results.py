@@ -125,8 +125,8 @@ def speed_ups(results: dict[str, Any]) -> list[Figure]:
     return found
 
 
-def summary(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    """The README's rows: what, the figure, the command, the date."""
+def summary(results: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The README's rows: what, the figure, the command, the machine, the date."""
     rows = [(what, f"{value:.1f} times as fast", name) for what, value, name in speed_ups(results)]
     for row in _rows(results, "again"):
         if cell := row.get("times, by the cores"):
@@ -134,6 +134,9 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     for row in _rows(results, "answering"):
         if not row["Footnote"]:
             rows.append((row["what"], f"{row['ratio']} times", "answering"))
+    for row in _rows(results, "lookup"):
+        if not row["guessing"]:
+            rows.append((row["what"], f"{row['ratio']} times", "lookup"))
     for row in _rows(results, "sharing"):
         if cell := row.get("first word, times idle"):
             rows.append((f"time to the first word while {row['arm']}, beside idle", f"{cell} times", "sharing"))
@@ -147,7 +150,7 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         for row in _rows(results, name):
             figure = f"{row['search p50, ms']} ms at the median, {row['p95, ms']} ms at the 95th percentile"
             rows.append((f"a search of {row['chunks']} chunks, its question's vector at hand", figure, name))
-    kept = {name: (f"`{result['command']}`", result["date"]) for name, result in results.items()}
+    kept = {name: (f"`{result['command']}`", result["machine"], result["date"]) for name, result in results.items()}
     return [(what, figure, *kept[name]) for what, figure, name in rows]
 
 

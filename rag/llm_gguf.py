@@ -28,6 +28,9 @@ from rag.types import Progress
 
 _DEVICE = "CPU"
 _MODEL_FILE = "openvino_model.xml"
+# Answers quote: where their last tokens, _SEEN at most, stand in the prompt, those that follow there are guessed to be
+# next and read all at once. What is not the model's own next token is thrown away, so the answer stays the same
+_SEEN, _GUESSED = 3, 5
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ class GgufChatModel(LocalChatModel):
 
     def first_token(self, prompt: str) -> tuple[str, float]:
         """The likeliest first token and its probability."""
-        config = _generation(1, 0.0)
+        config = generation(1, 0.0)
         config.logprobs = 1
         try:
             result = self._pipeline.generate([prompt], config)
@@ -74,7 +77,7 @@ class GgufChatModel(LocalChatModel):
 
         def generate() -> None:
             try:
-                self._pipeline.generate(prompt, _generation(max_tokens, temperature), hear)
+                self._pipeline.generate(prompt, generation(max_tokens, temperature), hear)
                 pieces.put(None)
             except Exception as error:  # noqa: BLE001 - raised again in the thread that reads the pieces
                 pieces.put(error)
@@ -101,8 +104,8 @@ def load(settings: Settings, progress: Callable[[Progress], None]) -> LocalChatM
             progress(Progress(f"Preparing {file.name} for this machine (once)", 0, 0, ""))
             _convert(file, folder)
         progress(Progress(f"Loading {file.name}", 0, 0, ""))
-        pipeline = openvino_genai.LLMPipeline(str(folder), _DEVICE)
-        pipeline.generate("1", _generation(1, 0.0))  # the first run allocates; do it before somebody waits
+        pipeline = open_pipeline(folder)
+        pipeline.generate("1", generation(1, 0.0))  # the first run allocates; do it before somebody waits
         let_go_of_mapped(folder)  # its weights, which that run has laid out anew for the processor
     except (RuntimeError, OSError) as error:
         raise ModelError(f"{file} could not be loaded: {error}; `python -m rag models` checks it") from error
@@ -113,6 +116,24 @@ def load(settings: Settings, progress: Callable[[Progress], None]) -> LocalChatM
         max_answer_tokens=settings.max_answer_tokens,
         temperature=settings.temperature,
     )
+
+
+def open_pipeline(folder: Path, *, lookup: bool = True) -> Any:
+    """The engine over a converted model, which with `lookup` guesses tokens from the prompt. Raises RuntimeError."""
+    return openvino_genai.LLMPipeline(str(folder), _DEVICE, prompt_lookup=lookup)
+
+
+def generation(max_tokens: int, temperature: float, *, lookup: bool = True) -> Any:
+    """What one call asks of the engine; `lookup` as it was opened with."""
+    config = openvino_genai.GenerationConfig()
+    config.max_new_tokens = max_tokens
+    config.apply_chat_template = False
+    config.do_sample = temperature > 0
+    if temperature > 0:
+        config.temperature = temperature
+    if lookup:
+        config.max_ngram_size, config.num_assistant_tokens = _SEEN, _GUESSED
+    return config
 
 
 def _file(name: str, settings: Settings, progress: Callable[[Progress], None]) -> Path:
@@ -137,13 +158,3 @@ def _convert(file: Path, folder: Path) -> None:
     if not (partial / _MODEL_FILE).exists():
         raise ModelError(f"{file} was read, but the converted model could not be saved in {partial}: is the disk full?")
     partial.rename(folder)
-
-
-def _generation(max_tokens: int, temperature: float) -> Any:
-    config = openvino_genai.GenerationConfig()
-    config.max_new_tokens = max_tokens
-    config.apply_chat_template = False
-    config.do_sample = temperature > 0
-    if temperature > 0:
-        config.temperature = temperature
-    return config

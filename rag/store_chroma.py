@@ -23,7 +23,9 @@ _PREFIX = "footnote-"  # Chroma wants names of at least three characters
 _OTHER = "footnote_"  # before the digest of a name that Chroma does not take
 _BATCH = 1000
 _HEADER = struct.Struct("<i4Q")  # header.bin begins so: version, offset, most elements, elements, bytes of each
-_CONFIGURATION: Any = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}}
+# A search looks at 800 chunks for the nearest 100: of 100,000 that lie in clusters it finds .73 of the nearest ten, .43
+# if it looks at 200, and takes no longer than the search by words beside it
+_CONFIGURATION: Any = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 800, "max_neighbors": 16}}
 
 
 class Chroma:

@@ -48,7 +48,7 @@ class LocalChatModel(BaseChatModel):
 
     @abstractmethod
     def stream_text(self, prompt: str, max_tokens: int, temperature: float) -> Iterator[str]:
-        """Generate from a rendered prompt, yielding text token by token (pieces may hold back half a character).
+        """Generate from a rendered prompt, yielding text as it comes, a token or a few at a time, no half character.
 
         Closing the iterator (its `finally`) must stop the engine at once and return only when it has stopped: the next
         caller's turn begins then. Temperature 0 is greedy. The prompt's special tokens are already in it. Stop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import mmap
 import os
 import platform
@@ -10,6 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+log = logging.getLogger(__name__)
 NICE = 10  # a tenth of what a program at 0 gets of a core that both want
 _VECTOR_FLAGS = ("amx", "asimd", "avx", "bf16", "f16c", "fma", "sse", "sve")
 
@@ -48,7 +50,7 @@ def cpu_kind() -> str:
 def let_go_of_mapped(folder: Path) -> None:
     """Take a folder's files, where mapped to be read, out of this process's memory; what is read again comes back.
 
-    On Linux; elsewhere the system drops them only when memory is short. Raises OSError.
+    On Linux; elsewhere, and where Linux will not, the system drops them only when memory is short.
     """
     maps = Path("/proc/self/maps")
     if not maps.exists():
@@ -59,7 +61,7 @@ def let_go_of_mapped(folder: Path) -> None:
         if rights.startswith("r--") and Path(file).parent == folder.resolve():
             start, end = (int(address, 16) for address in extent.split("-"))
             if libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED):
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), file)
+                log.warning("%s stays in memory: %s", file, os.strerror(ctypes.get_errno()))
 
 
 def yield_cores() -> None:

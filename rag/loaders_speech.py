@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import av
 import numpy as np
-from faster_whisper import WhisperModel
 from langchain_core.documents import Document
 
 from rag.errors import DocumentError
 from rag.loaders_context import report_progress, speech_model
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
 
 MAX_SECONDS = 24 * 3600
 _PAGE_S = 60.0  # of a page; a sentence that begins on it ends on it
@@ -74,6 +77,11 @@ def _bound(seconds: float) -> None:
 
 @cache
 def _model(folder: str) -> WhisperModel:
+    # On Intel's processors CTranslate2 takes MKL, which is no faster here and asks for half a gigabyte more at once; it
+    # reads this when it is imported
+    os.putenv("CT2_USE_MKL", "0")
+    from faster_whisper import WhisperModel
+
     # Eight bits hear what 32 do, in half the memory and two thirds of the time
     return WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=_THREADS, local_files_only=True)
 
